@@ -1,0 +1,65 @@
+"""Who is calling: the dependencies that routes declare, and the door to everything about tokens and keys.
+
+Refusals: 401 `token-missing`, `token-invalid`, `token-expired`; 403 `role-required`; 503 `keys-unavailable`.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import lru_cache
+from typing import Annotated
+
+import structlog
+from fastapi import Depends, Request, Security
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from shared.plumbing.errors import Forbidden, Unauthorized
+from shared.plumbing.jwks import JwksSource, fetch_jwks
+from shared.plumbing.keys import SigningKey
+from shared.plumbing.tokens import ACCESS_TOKEN_TYPE, Principal, TokenVerifier
+
+__all__ = [
+    "ACCESS_TOKEN_TYPE",
+    "CurrentUser",
+    "JwksSource",
+    "Principal",
+    "SigningKey",
+    "TokenVerifier",
+    "fetch_jwks",
+    "optional_user",
+    "require_role",
+    "require_user",
+]
+
+_bearer = HTTPBearer(auto_error=False, scheme_name="user", bearerFormat="JWT", description="An access token of a user")
+
+
+async def optional_user(
+    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
+) -> Principal | None:
+    """None without a token; a token that is there must be valid. Needs a TokenVerifier in `app.state.verifier`."""
+    if credentials is None:
+        return None
+    verifier: TokenVerifier = getattr(request.state, "verifier", None) or request.app.state.verifier
+    principal = await verifier.authenticate(credentials.credentials)
+    structlog.contextvars.bind_contextvars(user_id=principal.user_id)
+    return principal
+
+
+async def require_user(principal: Annotated[Principal | None, Depends(optional_user)]) -> Principal:
+    if principal is None:
+        raise Unauthorized("token-missing", "An access token is required", "Send it as Authorization: Bearer <token>.")
+    return principal
+
+
+@lru_cache(maxsize=64)
+def require_role(role: str) -> Callable[[Principal], Awaitable[Principal]]:
+    """Return a dependency that admits users with this role only."""
+
+    async def with_role(principal: Annotated[Principal, Depends(require_user)]) -> Principal:
+        if role not in principal.roles:
+            raise Forbidden("role-required", "Your account may not do this", role=role)
+        return principal
+
+    return with_role
+
+
+CurrentUser = Annotated[Principal, Depends(require_user)]

@@ -78,7 +78,7 @@ class JwksSource:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     def replace(self, document: Document) -> bool:
-        """Take these keys; returns whether something changed. Raises ValueError if none is usable, and keeps the old."""
+        """Take these keys; returns whether they differ. Raises ValueError if none is usable, and keeps the old ones."""
         keys = usable_keys(document)
         if not keys:
             raise ValueError("no usable key")

@@ -1,0 +1,1 @@
+"""What the services share: contracts (the language), rules (the same answer everywhere) and plumbing."""

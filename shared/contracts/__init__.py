@@ -1,0 +1,1 @@
+"""The language between the services: only data, no behaviour beyond a record's key."""

@@ -1,0 +1,122 @@
+"""The command line that every service has: `python -m services.<name> COMMAND`."""
+
+import argparse
+import asyncio
+import json
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import uvloop
+
+from shared.contracts.envelope import Topic
+from shared.plumbing.asyncapi import asyncapi_document
+from shared.plumbing.consumer import group_id
+from shared.plumbing.logging import configure_logging
+from shared.plumbing.service import ROLES, Service, serve
+from shared.plumbing.topics import create_topics
+
+Command = Callable[[Service, argparse.Namespace], Awaitable[None]]
+
+
+def run(
+    build: Callable[[], Service],
+    topics: tuple[Topic, ...],
+    *,
+    commands: Sequence[tuple[str, str, Sequence[str], Command]] = (),
+) -> None:
+    """Parse the arguments and run one command. `commands` are the service's own: name, help, arguments, function."""
+    parser = argparse.ArgumentParser()
+    sub = parser.add_subparsers(dest="command", required=True)
+    sub.add_parser("serve", help="run the service").add_argument("--role", choices=ROLES, default="all")
+    sub.add_parser("topics", help="create the Kafka topics that are missing")
+    sub.add_parser("openapi", help="print the OpenAPI document")
+    sub.add_parser("asyncapi", help="print the AsyncAPI document")
+    sub.add_parser("resend-state", help="send every state record again")
+    sub.add_parser("rebuild", help="rebuild a projection from its topic").add_argument("projection")
+    letters = sub.add_parser("dead-letters", help="list, replay or discard what was set aside")
+    letters.add_argument("action", choices=("list", "replay", "discard"))
+    letters.add_argument("--reason", help="only dead letters with this reason")
+    letters.add_argument("--because", help="why they are discarded")
+    own: dict[str, Command] = {}
+    for name, help_text, arguments, command in commands:
+        added = sub.add_parser(name, help=help_text)
+        for argument in arguments:
+            added.add_argument(argument)
+        own[name] = command
+    args = parser.parse_args()
+
+    service = build()
+    if args.command == "serve":
+        configure_logging(service.name, service.platform.log_level, service.platform.log_format)
+        uvloop.run(serve(service, args.role))
+    elif args.command == "openapi":
+        _print(service.api.openapi())
+    elif args.command == "asyncapi":
+        _print(asyncapi_document(service))
+    elif args.command == "topics":
+        platform = service.platform
+        created = asyncio.run(
+            create_topics(
+                platform.kafka_bootstrap_servers,
+                topics,
+                partitions=platform.topic_partitions,
+                replication=platform.topic_replication,
+            )
+        )
+        _print({"created": created, "topics": len(topics)})
+    else:
+        command = own.get(args.command) or _MAINTENANCE[args.command]
+        asyncio.run(_with_database(service, command, args))
+
+
+async def _with_database(service: Service, command: Command, args: argparse.Namespace) -> None:
+    await service.prepare_database()
+    background = [asyncio.create_task(service.producer.run())]
+    background += [asyncio.create_task(outbox.run()) for outbox in service.outboxes]
+    background += [asyncio.create_task(state.run()) for state in service.states]
+    try:
+        await command(service, args)
+    finally:
+        for task in reversed(background):
+            task.cancel()
+        await asyncio.gather(*background, return_exceptions=True)
+        for step in service.close:
+            await step()
+        await service.client.close()
+
+
+async def _resend_state(service: Service, _: argparse.Namespace) -> None:
+    while not service.producer.connected:  # noqa: ASYNC110 - a command for people; Ctrl-C ends it
+        await asyncio.sleep(0.1)
+    _print({"sent": sum([await state.resend_all() for state in service.states])})
+
+
+async def _rebuild(service: Service, args: argparse.Namespace) -> None:
+    for projection in service.projections:
+        if projection.name == args.projection:
+            _print({"read": await projection.rebuild(service.platform.kafka_bootstrap_servers)})
+            return
+    names = ", ".join(projection.name for projection in service.projections)
+    sys.exit(f"no projection {args.projection!r}; there are: {names}")
+
+
+async def _dead_letters(service: Service, args: argparse.Namespace) -> None:
+    which = {"reason": args.reason} if args.reason else {}
+    if args.action == "list":
+        _print(await service.dead_letters.list())
+    elif args.action == "discard":
+        if not args.because:
+            sys.exit("--because is required: a discarded record must say why")
+        _print({"discarded": await service.dead_letters.discard(which, args.because)})
+    else:
+        for subscription in service.subscriptions:
+            group = group_id(service.name, subscription)
+            _print({"group": group, **await service.dead_letters.replay(group, subscription, which)})
+
+
+_MAINTENANCE: dict[str, Command] = {"resend-state": _resend_state, "rebuild": _rebuild, "dead-letters": _dead_letters}
+
+
+def _print(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")

@@ -1,0 +1,87 @@
+"""Is this process getting anywhere? Not *does it answer a ping*.
+
+Consumers can go silent while their process lives: a dead coordinator task, a fetcher that never rejoins, a
+blocked event loop. So the probe looks at progress: tasks alive, positions moving while there is work.
+"""
+
+import asyncio
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.plumbing.metrics import CONSUMER_LAG, LOOP_LAG
+
+Check = tuple[bool, str]
+
+STALLED_AFTER = 120.0  # seconds without progress while records wait; longer than any pause of a handler
+LOOP_LAG_LIMIT = 5.0
+
+
+@dataclass
+class ConsumerProgress:
+    """Watches one subscriber of FastStream."""
+
+    topic: str
+    subscriber: Any
+    _seen: dict[Any, tuple[int, float]] = field(default_factory=dict)
+
+    def check(self) -> Check:
+        """Healthy, or what stands still. Uses private names of aiokafka 0.14, which is pinned for that reason."""
+        consumer = self.subscriber.consumer
+        if consumer is None:
+            return True, "not started"  # readiness tells; restarting the process would not help
+        dead = [
+            name
+            for name, task in (
+                ("coordinator", getattr(consumer._coordinator, "_coordination_task", None)),  # noqa: SLF001
+                ("fetcher", consumer._fetcher._fetch_task),  # noqa: SLF001
+                *(("subscriber", task) for task in self.subscriber.tasks),
+            )
+            if task is not None and task.done()
+        ]
+        if dead:
+            return False, f"{', '.join(dead)} task ended"
+        return self._positions(consumer)
+
+    def _positions(self, consumer: Any) -> Check:
+        now = time.monotonic()
+        lag = 0
+        stalled: list[str] = []
+        assigned = consumer.assignment()
+        for part in assigned:
+            state = consumer._subscription.subscription.assignment.state_value(part)  # noqa: SLF001
+            if state is None or not state.has_valid_position:
+                continue
+            behind = max(0, (consumer.highwater(part) or 0) - state.position)
+            lag += behind
+            position, since = self._seen.get(part, (-1, now))
+            if state.position != position or not behind:
+                since = now
+            self._seen[part] = (state.position, since)
+            if now - since > STALLED_AFTER:
+                stalled.append(f"partition {part.partition} stands at {state.position}")
+        CONSUMER_LAG.labels(self.topic).set(lag)
+        return not stalled, "; ".join(stalled) or f"{len(assigned)} partitions, {lag} records behind"
+
+
+class Liveness:
+    """The process's answer to `GET /live`."""
+
+    def __init__(self, consumers: Any = None) -> None:
+        self._consumers = consumers
+        self._loop_lag = 0.0
+
+    async def run(self) -> None:
+        """Measure the event loop's lag until cancelled."""
+        while True:
+            before = time.monotonic()
+            await asyncio.sleep(1.0)
+            self._loop_lag = max(0.0, time.monotonic() - before - 1.0)
+            LOOP_LAG.set(self._loop_lag)
+
+    async def check(self) -> dict[str, Check]:
+        """Every part by name; all must be healthy. The producer is none of them: it repairs itself."""
+        found: dict[str, Check] = {"event_loop": (self._loop_lag < LOOP_LAG_LIMIT, f"lag {self._loop_lag:.2f} s")}
+        for progress in getattr(self._consumers, "progress", ()):
+            found[f"consumer:{progress.topic}"] = progress.check()
+        return found

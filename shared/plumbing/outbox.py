@@ -1,0 +1,167 @@
+"""Events, stored in the document whose change they tell, and sent from there.
+
+A document with an outbox has two fields: `outbox`, the entries in `seq` order, and `outbox_since`, a date as
+long as any entry is pending (a partial index on it finds them). The writer hands its entries to the relay
+right after its write, without waiting; a sweeper sends what a crash or a full buffer left behind. Ids are
+deterministic, so a second sending is a duplicate with the same `ce_id`, never a second event.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+
+import structlog
+from pymongo import IndexModel, UpdateOne
+
+from shared.contracts.envelope import Envelope, Message
+from shared.plumbing.clock import Clock
+from shared.plumbing.mongo import Collection, Document
+from shared.plumbing.producer import Producer, ProducerUnavailableError
+from shared.plumbing.records import Record, to_record
+
+log = structlog.get_logger()
+
+SWEEP_SECONDS = 1.0
+LEFT_BEHIND_AFTER = timedelta(seconds=2)  # the writer's own relay needs milliseconds
+CAPACITY = 20_000
+BATCH = 500
+
+OUTBOX_INDEX = IndexModel(
+    [("outbox_since", 1)], name="outbox_pending", partialFilterExpression={"outbox_since": {"$type": "date"}}
+)
+
+Clear = Callable[[Mapping[str, Sequence[str]]], Awaitable[None]]
+
+
+def stored(envelope: Envelope[Message]) -> Document:
+    """The outbox entry for `envelope`, ready to be pushed into its document."""
+    record = to_record(envelope)
+    return {
+        "id": envelope.id,
+        "topic": record.topic,
+        "key": record.key.decode(),
+        "value": (record.value or b"").decode(),
+        "headers": [[name, raw.decode()] for name, raw in record.headers],
+    }
+
+
+def _record(entry: Document) -> Record:
+    return Record(
+        topic=entry["topic"],
+        key=entry["key"].encode(),
+        value=entry["value"].encode(),
+        headers=tuple((name, text.encode()) for name, text in entry["headers"]),
+    )
+
+
+def without_sent(ids: Sequence[str]) -> Document:
+    """An aggregation `$set` stage pair's content: the outbox less the sent entries, as the server has it now."""
+    return {"$filter": {"input": "$outbox", "cond": {"$not": {"$in": ["$$this.id", list(ids)]}}}}
+
+
+def clear_pipeline(ids: Sequence[str]) -> list[Document]:
+    """Remove the sent entries and recompute, in the same update, whether anything is pending."""
+    return [
+        {"$set": {"outbox": without_sent(ids)}},
+        {"$set": {"outbox_since": {"$cond": [{"$gt": [{"$size": "$outbox"}, 0]}, "$outbox_since", "$$REMOVE"]}}},
+    ]
+
+
+class OutboxRelay:
+    """Sends the outboxes of one collection.
+
+    `on_sent` may replace the clearing, where the same write must change more than the outbox; it gets the
+    ids of the sent entries by document id.
+    """
+
+    def __init__(self, collection: Collection, producer: Producer, clock: Clock, *, on_sent: Clear | None = None):
+        self._collection = collection
+        self._producer = producer
+        self._clock = clock
+        self._on_sent = on_sent or self._clear
+        self._queued: dict[str, dict[str, Document]] = {}
+        self._sending: set[str] = set()
+        self._news = asyncio.Event()
+
+    def dispatch(self, document_id: str, entries: Sequence[Document]) -> None:
+        """Send `entries` soon. Never waits; beyond its capacity it leaves them to the sweeper."""
+        if not entries or (len(self._queued) >= CAPACITY and document_id not in self._queued):
+            return
+        waiting = self._queued.setdefault(document_id, {})
+        waiting.update((entry["id"], entry) for entry in entries)
+        self._news.set()
+
+    async def run(self) -> None:
+        """Send what was dispatched, batch by batch, until cancelled."""
+        while True:
+            await self._news.wait()
+            if not self._producer.connected:
+                await asyncio.sleep(0.2)
+                continue
+            batch = dict(list(self._queued.items())[:BATCH])
+            for document_id in batch:
+                del self._queued[document_id]
+            if not self._queued:
+                self._news.clear()
+            try:
+                await self._deliver(batch)
+            except Exception as exc:  # noqa: BLE001 - the entries are still in their documents for the sweeper
+                log.warning("outbox_dispatch_failed", collection=self._collection.name, error=type(exc).__name__)
+
+    async def sweep(self) -> None:
+        """Send what others left behind, until cancelled. Any number of sweepers may run."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if not self._producer.connected:
+                continue
+            try:
+                while await self._sweep_once(self._clock.now()):
+                    pass
+            except Exception as exc:  # noqa: BLE001 - the next round tries again
+                log.warning("outbox_sweep_failed", collection=self._collection.name, error=type(exc).__name__)
+
+    async def _sweep_once(self, now: datetime) -> bool:
+        left = {"outbox_since": {"$type": "date", "$lt": now - LEFT_BEHIND_AFTER}}
+        cursor = self._collection.find(left, {"outbox": 1}).sort("outbox_since", 1).limit(BATCH)
+        found = {str(doc["_id"]): {entry["id"]: entry for entry in doc["outbox"]} async for doc in cursor}
+        sent = await self._deliver(found)
+        if found:
+            log.info("outbox_swept", collection=self._collection.name, found=len(found), sent=sent)
+        return len(found) == BATCH and sent == BATCH
+
+    async def _deliver(self, batch: Mapping[str, Mapping[str, Document]]) -> int:
+        """Send every document's entries, then clear what was sent. Returns how many documents are done."""
+        mine = [document_id for document_id in batch if document_id not in self._sending]
+        self._sending.update(mine)
+        try:
+            results = await asyncio.gather(*(self._send_in_order(list(batch[one].values())) for one in mine))
+            sent = {one: ids for one, ids in zip(mine, results, strict=True) if ids}
+            if sent:
+                await self._on_sent(sent)
+            return len(sent)
+        finally:
+            self._sending.difference_update(mine)
+
+    async def _send_in_order(self, entries: Sequence[Document]) -> list[str]:
+        """Topic by topic in order; a failure stops that topic, so no later entry overtakes it."""
+        by_topic: dict[str, list[Document]] = {}
+        for entry in entries:
+            by_topic.setdefault(entry["topic"], []).append(entry)
+        sent = await asyncio.gather(*(self._send_topic(one) for one in by_topic.values()))
+        return [entry_id for ids in sent for entry_id in ids]
+
+    async def _send_topic(self, entries: Sequence[Document]) -> list[str]:
+        sent: list[str] = []
+        for entry in entries:
+            try:
+                await self._producer.send(_record(entry))
+            except ProducerUnavailableError:
+                break
+            sent.append(entry["id"])
+        return sent
+
+    async def _clear(self, sent: Mapping[str, Sequence[str]]) -> None:
+        await self._collection.bulk_write(
+            [UpdateOne({"_id": document_id}, clear_pipeline(ids)) for document_id, ids in sent.items()],
+            ordered=False,
+        )

@@ -1,0 +1,41 @@
+"""What became of a received message. Every handler names one per message; every message logs it."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+
+from shared.contracts.envelope import Envelope, Message, Topic
+
+
+class Outcome(StrEnum):
+    """The end of one message in one consumer group."""
+
+    DONE = "done"
+    DUPLICATE = "duplicate"
+    """Seen before; nothing changed."""
+    SUPERSEDED = "superseded"
+    """Older than what is known; nothing changed."""
+    IGNORED = "ignored"
+    """Understood, and none of this consumer's business."""
+    DEAD_LETTERED = "dead_lettered"
+    """A data fault; kept for inspection and replay."""
+
+
+Handle = Callable[[Sequence[Envelope[Message]]], Awaitable[Sequence[Outcome]]]
+"""Handles a batch, records of one key in order, and says what became of each. Must be idempotent.
+
+Raises only for infrastructure (then the same batch comes again) and for its own bugs (then the records are
+tried one by one, and what still fails becomes a dead letter).
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Subscription:
+    """One row of what a service consumes."""
+
+    topic: Topic
+    messages: tuple[type[Message], ...]
+    handle: Handle
+    idle_wait_ms: int = 200
+    """Sleep after an empty poll: the latency of the first record after a pause, and the cost of idling."""
+    max_records: int = 500

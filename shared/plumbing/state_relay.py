@@ -1,0 +1,146 @@
+"""State records, sent from the document itself: the outbox holds only a mark that something changed.
+
+A document has `version` (grows with each change), `state_marked_at` (a date while the newest version is not
+known to be sent) and `state_sent_at`. The relay reads the document, sends that state, and clears the mark by
+compare-and-set on the version; when that fails it reads and sends again. Sending from memory instead would
+let a stopped process win the compaction with an old state.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
+
+import structlog
+from pymongo import IndexModel, UpdateOne
+
+from shared.contracts.envelope import Envelope, StateMessage
+from shared.plumbing.clock import Clock
+from shared.plumbing.mongo import Collection, Document
+from shared.plumbing.outbox import LEFT_BEHIND_AFTER, SWEEP_SECONDS
+from shared.plumbing.producer import Producer, ProducerUnavailableError
+from shared.plumbing.records import Record, to_record, tombstone
+
+log = structlog.get_logger()
+
+BATCH = 500
+CAPACITY = 50_000
+RESEND_AFTER = timedelta(days=1)  # heals a projection or a topic that lost records, without anybody asking
+TOMBSTONE_AFTER = timedelta(days=7)  # by then every projection has seen `deleted`
+
+STATE_INDEXES = (
+    IndexModel(
+        [("state_marked_at", 1)], name="state_marked", partialFilterExpression={"state_marked_at": {"$type": "date"}}
+    ),
+    IndexModel([("state_sent_at", 1)], name="state_sent"),
+)
+
+Render = Callable[[Document], Envelope[StateMessage]]
+
+
+class StateRelay:
+    """Sends the state of the documents of one collection. `render` makes the record of a document."""
+
+    def __init__(self, collection: Collection, render: Render, producer: Producer, clock: Clock) -> None:
+        self._collection = collection
+        self._render = render
+        self._producer = producer
+        self._clock = clock
+        self._queued: dict[str, None] = {}
+        self._news = asyncio.Event()
+
+    def mark(self, document_ids: Iterable[str]) -> None:
+        """Send these documents' state soon; their mark is already in the database. Never waits."""
+        for document_id in document_ids:
+            if len(self._queued) < CAPACITY:
+                self._queued[document_id] = None
+        if self._queued:
+            self._news.set()
+
+    async def run(self) -> None:
+        """Send what was marked in this process, until cancelled."""
+        while True:
+            await self._news.wait()
+            await asyncio.sleep(0.02)  # changes of one document follow each other closely; one record tells them all
+            if not self._producer.connected:
+                await asyncio.sleep(0.2)
+                continue
+            batch = list(self._queued)[:BATCH]
+            for document_id in batch:
+                del self._queued[document_id]
+            if not self._queued:
+                self._news.clear()
+            try:
+                documents = await self._collection.find({"_id": {"$in": batch}}).to_list()
+                self.mark(await self._send(documents))
+            except Exception as exc:  # noqa: BLE001 - the marks are still in the documents for the sweeper
+                log.warning("state_dispatch_failed", collection=self._collection.name, error=type(exc).__name__)
+
+    async def sweep(self) -> None:
+        """Send what others left marked and what is due for its daily repetition, until cancelled."""
+        while True:
+            await asyncio.sleep(SWEEP_SECONDS)
+            if not self._producer.connected:
+                continue
+            try:
+                now = self._clock.now()
+                while await self._sweep_once({"state_marked_at": {"$type": "date", "$lt": now - LEFT_BEHIND_AFTER}}):
+                    pass
+                await self._sweep_once({"state_sent_at": {"$lt": now - RESEND_AFTER}})
+            except Exception as exc:  # noqa: BLE001 - the next round tries again
+                log.warning("state_sweep_failed", collection=self._collection.name, error=type(exc).__name__)
+
+    async def resend_all(self) -> int:
+        """Send the state of every document now. Returns how many."""
+        count = 0
+        batch: list[Document] = []
+        async for document in self._collection.find():
+            batch.append(document)
+            if len(batch) == BATCH:
+                count += len(batch) - len(await self._send(batch))
+                batch = []
+        return count + len(batch) - len(await self._send(batch))
+
+    async def _sweep_once(self, which: Document) -> bool:
+        documents = await self._collection.find(which).limit(BATCH).to_list()
+        again = await self._send(documents)
+        return len(documents) == BATCH and not again
+
+    async def _send(self, documents: list[Document]) -> list[str]:
+        """Send and clear. Returns the ids whose newest version is not sent yet."""
+        now = self._clock.now()
+        results = await asyncio.gather(*(self._send_one(document, now) for document in documents))
+        clears = [
+            UpdateOne(
+                {"_id": document["_id"], "version": document["version"]},
+                {"$unset": {"state_marked_at": ""}, "$set": {"state_sent_at": now}},
+            )
+            for document, sent in zip(documents, results, strict=True)
+            if sent
+        ]
+        if not clears:
+            return [str(document["_id"]) for document in documents]
+        outcome = await self._collection.bulk_write(clears, ordered=False)
+        if outcome.matched_count == len(documents):
+            return []
+        ids = [document["_id"] for document in documents]
+        return [
+            str(doc["_id"])
+            async for doc in self._collection.find(
+                {"_id": {"$in": ids}, "state_marked_at": {"$type": "date"}}, {"_id": 1}
+            )
+        ]
+
+    async def _send_one(self, document: Document, now: datetime) -> bool:
+        envelope = self._render(document)
+        try:
+            await self._producer.send(self._record(document, envelope, now))
+        except ProducerUnavailableError:
+            return False
+        return True
+
+    @staticmethod
+    def _record(document: Document, envelope: Envelope[StateMessage], now: datetime) -> Record:
+        deleted_at = document.get("deleted_at")
+        if envelope.data.deleted and deleted_at is not None and now - deleted_at > TOMBSTONE_AFTER:
+            return tombstone(envelope.data.topic.name, envelope.data.key())
+        return to_record(envelope)

@@ -73,7 +73,7 @@ class StateMessage(Message):
     """True announces the end; a tombstone follows days later, when every projection has seen it."""
 
 
-M = TypeVar("M", bound=Message, covariant=True)
+M_co = TypeVar("M_co", bound=Message, covariant=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +86,7 @@ class Position:
 
 
 @dataclass(frozen=True, slots=True)
-class Envelope(Generic[M]):
+class Envelope(Generic[M_co]):
     """A message with everything that its headers say about it.
 
     `id` is deterministic: the same fact sent twice carries the same id, so consumers deduplicate by it.
@@ -97,7 +97,7 @@ class Envelope(Generic[M]):
     source: str
     subject: str
     time: datetime
-    data: M
+    data: M_co
     correlation_id: str
     causation_id: str | None = None
     traceparent: str | None = None

@@ -23,7 +23,7 @@ class Blocker(StrEnum):
     ADDON_NOT_VISIBLE = "addon-not-visible"
 
 
-class Warning(StrEnum):  # noqa: A001 - the field's word; nothing here warns in Python's sense
+class Caution(StrEnum):
     """What the visitor should know before installing."""
 
     REGION = "region"

@@ -32,9 +32,13 @@ def asyncapi_document(service: Service) -> dict[str, Any]:
     broker = service.consumers().build_broker()
     for message in service.produces:
         broker.publisher(message.topic.name, schema=message, title=message.type_name(), description=_doc(message))
-    document: dict[str, Any] = AsyncAPI(
-        broker, title=f"Souk {service.name}", version="1", description=f"Topics of the {service.name} service."
-    ).to_jsonable()
+    document: dict[str, Any] = (
+        AsyncAPI(
+            broker, title=f"Souk {service.name}", version="1", description=f"Topics of the {service.name} service."
+        )
+        .to_specification()
+        .to_jsonable()
+    )
     document["servers"] = {"kafka": {"host": "kafka", "protocol": "kafka", "description": "the marketplace's cluster"}}
     topics = {message.topic.name: message.topic for message in service.produces}
     topics |= {subscription.topic.name: subscription.topic for subscription in service.subscriptions}

@@ -11,7 +11,6 @@ from collections.abc import Sequence
 from typing import Any, Union
 
 import structlog
-from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -25,15 +24,13 @@ from shared.plumbing.metrics import MESSAGE_SECONDS, MESSAGES
 from shared.plumbing.mongo import is_infrastructure_fault
 from shared.plumbing.outcomes import Outcome, Subscription
 from shared.plumbing.producer import ProducerUnavailableError
-from shared.plumbing.records import DataFault, from_record
+from shared.plumbing.records import DataFault, RawRecord, from_record
 from shared.plumbing.topics import missing_topics
 
 log = structlog.get_logger()
 
 BUG_TRIES = 3
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before an infrastructure fault is tried again
-
-RawRecord = ConsumerRecord[bytes | None, bytes | None]
 
 
 class _TryAgainError(Exception):
@@ -106,7 +103,7 @@ class Consumers:
             await batch.consume(records)
 
         # What the generated documentation shows; nothing is converted, `apply_types` is off.
-        handle.__annotations__ = {"records": Union[subscription.messages], "return": None}
+        handle.__annotations__ = {"records": Union[subscription.messages], "return": None}  # noqa: UP007 - built while running
         subscriber(handle, parser=parse, decoder=raw)
         self.progress.append(ConsumerProgress(subscription.topic.name, subscriber))
 

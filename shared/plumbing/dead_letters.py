@@ -16,14 +16,12 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.metrics import DEAD_LETTERS
 from shared.plumbing.mongo import Collection, Document, ensure_indexes
 from shared.plumbing.outcomes import Outcome, Subscription
-from shared.plumbing.records import DataFault, from_record
+from shared.plumbing.records import DataFault, RawRecord, from_record
 
 log = structlog.get_logger()
 
 RETURNING = ("unknown-type", "unknown-version")  # a newer release of ours will know them
 _SEALED = re.compile(r"sealed:v\d+:[A-Za-z0-9_=-]+")
-
-RawRecord = ConsumerRecord[bytes | None, bytes | None]
 
 
 @dataclass(frozen=True, slots=True)

@@ -74,7 +74,9 @@ class OutboxRelay:
     ids of the sent entries by document id.
     """
 
-    def __init__(self, collection: Collection, producer: Producer, clock: Clock, *, on_sent: Clear | None = None):
+    def __init__(
+        self, collection: Collection, producer: Producer, clock: Clock, *, on_sent: Clear | None = None
+    ) -> None:
         self._collection = collection
         self._producer = producer
         self._clock = clock

@@ -17,6 +17,7 @@ from shared.contracts.envelope import Envelope, Message, StateMessage, Topic
 from shared.plumbing.mongo import Collection, Database, Document, duplicate_indexes, ensure_indexes
 from shared.plumbing.outcomes import Outcome
 from shared.plumbing.records import DataFault, from_record
+from shared.plumbing.topics import partition_numbers
 
 log = structlog.get_logger()
 
@@ -84,7 +85,7 @@ class Projection:
         return outcomes
 
     def _upsert(self, message: StateMessage) -> UpdateOne:
-        fields = {"deleted": True} if message.deleted else self._fields(message)
+        fields: Document = {"deleted": True} if message.deleted else self._fields(message)
         fields["version"] = message.version
         return UpdateOne({"_id": message.key(), "version": {"$lt": message.version}}, {"$set": fields}, upsert=True)
 
@@ -100,8 +101,8 @@ class Projection:
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
         await consumer.start()
         try:
-            numbers = await self._partitions(consumer)
-            parts = [TopicPartition(self.topic.name, number) for number in sorted(numbers)]
+            numbers = await partition_numbers(bootstrap_servers, self.topic.name)
+            parts = [TopicPartition(self.topic.name, number) for number in numbers]
             consumer.assign(parts)
             await consumer.seek_to_beginning(*parts)
             read = await self._read_to(consumer, await consumer.end_offsets(parts), fresh)
@@ -114,10 +115,6 @@ class Projection:
             return read + await self._read_to(consumer, await consumer.end_offsets(parts), self.collection)
         finally:
             await consumer.stop()
-
-    async def _partitions(self, consumer: AIOKafkaConsumer) -> set[int]:
-        await consumer.topics()  # fetches the metadata of all topics; a consumer without a subscription has none
-        return consumer.partitions_for_topic(self.topic.name) or set()
 
     async def _read_to(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], target: Collection) -> int:
         types = {message.type_name(): message for message in self.messages}

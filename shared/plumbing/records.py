@@ -6,6 +6,7 @@ Reading never raises anything but `DataFault`: a record is data from outside, wh
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TypeAlias
 
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
@@ -13,6 +14,9 @@ from pydantic import ValidationError
 from shared.contracts.envelope import Envelope, Message, Position, TopicKind
 
 SPEC_VERSION = "1.0"
+RawRecord: TypeAlias = ConsumerRecord
+"""A record as aiokafka hands it over: raw bytes everywhere."""
+
 MAX_VALUE_BYTES = 900_000  # below the broker's 1 MiB: a rejected batch would break the producer's sequence
 
 
@@ -71,9 +75,7 @@ def tombstone(topic: str, key: str) -> Record:
     return Record(topic=topic, key=key.encode(), value=None, headers=())
 
 
-def from_record(
-    record: "ConsumerRecord[bytes | None, bytes | None]", types: Mapping[str, type[Message]]
-) -> Envelope[Message] | None:
+def from_record(record: RawRecord, types: Mapping[str, type[Message]]) -> Envelope[Message] | None:
     """The envelope, or None for a tombstone on a state topic (projections keep id and version).
 
     Raises `DataFault` with reason `bad-header`, `null-value`, `unknown-type`, `unknown-version`,
@@ -102,7 +104,7 @@ def from_record(
     )
 
 
-def _headers(record: "ConsumerRecord[bytes | None, bytes | None]") -> dict[str, str]:
+def _headers(record: RawRecord) -> dict[str, str]:
     try:
         return {name: (raw or b"").decode() for name, raw in record.headers}
     except UnicodeDecodeError as exc:

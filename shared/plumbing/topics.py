@@ -58,3 +58,14 @@ async def missing_topics(bootstrap_servers: str, names: set[str]) -> set[str]:
         return names - set(await admin.list_topics())
     finally:
         await admin.close()
+
+
+async def partition_numbers(bootstrap_servers: str, name: str) -> list[int]:
+    """The partitions of a topic. A consumer without a subscription does not know them by itself."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        (description,) = await admin.describe_topics([name])
+        return sorted(part["partition"] for part in description["partitions"])
+    finally:
+        await admin.close()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from shared.contracts.auth import Plan, Role
 from shared.contracts.catalog import Visibility
-from shared.contracts.reasons import Blocker, Warning
+from shared.contracts.reasons import Blocker, Caution
 
 PLAN_ORDER: dict[Plan, int] = {plan: rank for rank, plan in enumerate(Plan)}
 INSTALLING_ROLES = frozenset({Role.OWNER, Role.ADMIN})
@@ -70,8 +70,11 @@ def blockers(
     return tuple(blocker for blocker, stands in found.items() if stands)
 
 
-def warnings(workspace: WorkspaceFacts, *, will_wait: bool) -> tuple[Warning, ...]:
-    """What the visitor should know first. `region` must be acknowledged: the marketplace cannot know
-    where an add-on keeps its data (S16), so it is given whenever the workspace has a region."""
-    found = {Warning.REGION: bool(workspace.region), Warning.WILL_WAIT: will_wait}
-    return tuple(warning for warning, stands in found.items() if stands)
+def cautions(workspace: WorkspaceFacts, *, will_wait: bool) -> tuple[Caution, ...]:
+    """What the visitor should know first.
+
+    `region` must be acknowledged: the marketplace cannot know where an add-on keeps its data (S16), so it is
+    given whenever the workspace has a region.
+    """
+    found = {Caution.REGION: bool(workspace.region), Caution.WILL_WAIT: will_wait}
+    return tuple(caution for caution, stands in found.items() if stands)

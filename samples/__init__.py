@@ -1,0 +1,1 @@
+"""Programs as the marketplace's neighbours would write them; they import nothing of Souk."""

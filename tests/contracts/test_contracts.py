@@ -1,0 +1,124 @@
+"""The language between the services does not break: golden examples are read, schemas only grow."""
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from aiokafka import ConsumerRecord
+from pydantic import ValidationError
+
+from shared.contracts.auth import UserVerified
+from shared.contracts.envelope import Message, StateMessage, TopicKind
+from shared.contracts.registry import ALL_MESSAGES, BY_TYPE
+from shared.contracts.topics import ALL_TOPICS
+from shared.plumbing.records import from_record, to_record
+from tests.contracts.compatibility import breaking_changes
+from tests.contracts.release import released_file, schema_of
+
+EXAMPLES = Path(__file__).parent / "examples"
+
+
+def example(message: type[Message]) -> dict[str, Any]:
+    path = EXAMPLES / f"{message.type_name()}.v{message.schema_version}.json"
+    loaded: dict[str, Any] = json.loads(path.read_text())
+    return loaded
+
+
+def as_record(golden: dict[str, Any], topic: str) -> ConsumerRecord:
+    headers = tuple((name, text.encode()) for name, text in golden["headers"].items())
+    value = json.dumps(golden["value"]).encode()
+    return ConsumerRecord(topic, 0, 0, 0, 0, golden["key"].encode(), value, None, 0, len(value), headers)
+
+
+@pytest.mark.parametrize("message", ALL_MESSAGES, ids=lambda message: message.type_name())
+def test_the_golden_example_is_read_and_written_as_it_was_released(message: type[Message]) -> None:
+    golden = example(message)
+
+    envelope = from_record(as_record(golden, message.topic.name), BY_TYPE)
+
+    assert envelope is not None
+    assert type(envelope.data) is message
+    assert envelope.data.key() == golden["key"]
+    again = to_record(envelope)
+    assert again.topic == golden["topic"]
+    assert {name: raw.decode() for name, raw in again.headers} == golden["headers"]
+    written = json.loads(again.value or b"")
+    assert {name: written[name] for name in golden["value"]} == golden["value"]
+
+
+@pytest.mark.parametrize("message", ALL_MESSAGES, ids=lambda message: message.type_name())
+def test_a_field_of_a_newer_release_is_ignored(message: type[Message]) -> None:
+    golden = example(message)
+    golden["value"]["added_by_a_newer_release"] = {"deep": [1]}
+
+    assert from_record(as_record(golden, message.topic.name), BY_TYPE) is not None
+
+
+@pytest.mark.parametrize("message", ALL_MESSAGES, ids=lambda message: message.type_name())
+def test_the_schema_has_only_grown_since_its_release(message: type[Message]) -> None:
+    released = json.loads(released_file(message).read_text())
+
+    assert breaking_changes(released, schema_of(message)) == []
+
+
+def test_messages_are_frozen() -> None:
+    message = UserVerified(user_id="a" * 24, method="link")
+
+    with pytest.raises(ValidationError):
+        message.user_id = "b"  # type: ignore[misc] # the assignment is what must fail
+
+
+def test_state_topics_carry_versioned_state_and_only_state() -> None:
+    for message in ALL_MESSAGES:
+        assert issubclass(message, StateMessage) == (message.topic.kind is TopicKind.STATE), message
+
+
+def test_every_topic_is_written_by_its_owner_only_and_has_messages() -> None:
+    assert {message.topic for message in ALL_MESSAGES} == set(ALL_TOPICS)
+    assert len(BY_TYPE) == len(ALL_MESSAGES)
+
+
+def _changed(change: str) -> dict[str, Any]:
+    schema = copy.deepcopy(schema_of(BY_TYPE["InstallFailed"]))
+    fields = schema["properties"]
+    if change == "a field is gone":
+        del fields["reason"]
+    elif change == "a field has another type":
+        fields["generation"] = {"type": "string"}
+    elif change == "a new field is required":
+        fields["country"] = {"type": "string"}
+        schema["required"].append("country")
+    elif change == "an enum value is gone":
+        schema["$defs"]["FailureReason"]["enum"].remove("cancelled")
+    elif change == "a field is renamed":
+        fields["workspace"] = fields.pop("workspace_id")
+    elif change == "a field may now be missing":
+        schema["required"].remove("workspace_id")
+    elif change == "a field is limited":
+        fields["detail"]["maxLength"] = 10
+    return schema
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "a field is gone",
+        "a field has another type",
+        "a new field is required",
+        "an enum value is gone",
+        "a field is renamed",
+        "a field may now be missing",
+        "a field is limited",
+    ],
+)
+def test_the_guard_sees_a_breaking_change(change: str) -> None:
+    assert breaking_changes(schema_of(BY_TYPE["InstallFailed"]), _changed(change)) != []
+
+
+def test_the_guard_lets_an_optional_field_pass() -> None:
+    grown = copy.deepcopy(schema_of(BY_TYPE["InstallFailed"]))
+    grown["properties"]["country"] = {"type": "string", "default": ""}
+
+    assert breaking_changes(schema_of(BY_TYPE["InstallFailed"]), grown) == []

@@ -33,7 +33,8 @@ _SECRET_VALUE = re.compile(
 
 
 @lru_cache(maxsize=4096)
-def _names_a_secret(key: str) -> bool:
+def names_a_secret(key: str) -> bool:
+    """Tell whether a field of this name is never shown."""
     key = key.lower()
     return bool(_SECRET_KEY.search(key)) and not _HARMLESS_END.search(key)
 
@@ -51,7 +52,7 @@ def _mask(value: Any, depth: int = 0) -> Any:
 
 
 def _mask_field(key: str, value: Any, depth: int) -> Any:
-    return MASK if value and _names_a_secret(key) else _mask(value, depth)
+    return MASK if value and names_a_secret(key) else _mask(value, depth)
 
 
 def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> EventDict:
@@ -62,11 +63,16 @@ def redact(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> Event
     return event_dict
 
 
-def render_json(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> bytes:
+def to_json(value: Any) -> bytes:
+    """Write anything as JSON: what has no JSON form as its repr, so that neither a log line nor an answer fails."""
     try:
-        return orjson.dumps(event_dict, default=repr, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
-    except TypeError:  # a lone surrogate or an integer beyond 64 bits; a log line must not fail
-        return json.dumps(event_dict, default=repr, skipkeys=True).encode("ascii")
+        return orjson.dumps(value, default=repr, option=orjson.OPT_NON_STR_KEYS | orjson.OPT_UTC_Z)
+    except TypeError:  # a lone surrogate or an integer beyond 64 bits
+        return json.dumps(value, default=repr, skipkeys=True).encode("ascii")
+
+
+def render_json(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> bytes:
+    return to_json(event_dict)
 
 
 class _Bridge(logging.Handler):

@@ -9,3 +9,9 @@ DEAD_LETTERS = Counter(
 )
 CONSUMER_LAG = Gauge("souk_consumer_lag_records", "Records behind the end of the topic.", ("topic",))
 LOOP_LAG = Gauge("souk_event_loop_lag_seconds", "How late the event loop woke up, last seen.")
+REQUEST_SECONDS = Histogram(
+    "souk_request_seconds",
+    "Duration of one API request.",
+    ("method", "route", "status"),
+    buckets=(0.005, 0.02, 0.1, 0.5, 2.5, 10),
+)

@@ -1,0 +1,66 @@
+"""How problem documents look in a service's OpenAPI document."""
+
+import re
+from typing import Any
+
+from shared.plumbing.problems import MEDIA_TYPE
+
+# The slugs that any route can answer with.
+SLUGS = {
+    "malformed-json": 400,
+    "malformed-url": 400,
+    "invalid-cursor": 400,
+    "token-missing": 401,
+    "token-invalid": 401,
+    "token-expired": 401,
+    "role-required": 403,
+    "not-found": 404,
+    "method-not-allowed": 405,
+    "body-too-large": 413,
+    "invalid-request": 422,
+    "too-many-requests": 429,
+    "internal-error": 500,
+    "database-unavailable": 503,
+    "keys-unavailable": 503,
+}
+SCHEMA = {
+    "title": "Problem",
+    "description": "RFC 9457. Compare `slug`; the texts may change. Further members depend on the slug.",
+    "type": "object",
+    "required": ["type", "slug", "title", "status", "instance", "correlation_id"],
+    "properties": {
+        "type": {"type": "string", "format": "uri"},
+        "slug": {"type": "string", "pattern": "^[a-z0-9-]+$"},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string"},
+        "instance": {"type": "string"},
+        "correlation_id": {"type": "string"},
+        "errors": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "required": ["field", "rule", "message"],
+                "properties": {"field": {"type": "string"}, "rule": {"type": "string"}, "message": {"type": "string"}},
+            },
+        },
+    },
+}
+_DECLARED = re.compile(r"([45]\d\d) ([a-z0-9-]+)")
+
+
+def problems(*declared: str | int) -> dict[int | str, dict[str, Any]]:
+    """Return FastAPI's `responses` for a route: each is "404 some-slug", a slug of SLUGS, or a status alone."""
+    slugs: dict[int, list[str]] = {}
+    for each in declared:
+        if isinstance(each, int):
+            slugs.setdefault(each, [])
+        elif match := _DECLARED.fullmatch(each):
+            slugs.setdefault(int(match[1]), []).append(match[2])
+        else:
+            slugs.setdefault(SLUGS[each], []).append(each)
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {
+        status: {"description": ", ".join(f"`{slug}`" for slug in names) or "A problem", "content": content}
+        for status, names in sorted(slugs.items())
+    }

@@ -1,0 +1,120 @@
+"""Every refusal and failure of an API as a problem document (RFC 9457): `application/problem+json` with a stable slug.
+
+What goes wrong with the input is a 4xx, whatever raised it; a database that is away is a 503; only our own faults are
+a 500, which tells the client nothing but the correlation id.
+"""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import bson.errors
+import structlog
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from shared.plumbing.errors import Invalid, Problem, Unavailable
+from shared.plumbing.logging import names_a_secret, to_json
+from shared.plumbing.mongo import is_infrastructure_fault
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+_MAX_ERRORS = 20
+_MAX_GIVEN = 100
+_SAFE_INTEGER = 2**53
+
+
+def answer(request: Request, problem: Problem) -> Response:
+    """Return the document; `type` is a page of the documentation, `instance` the path without its query."""
+    state = request.state
+    state.error_slug = problem.slug
+    document = {
+        **problem.extensions,
+        "type": f"{request.app.state.public_url}/docs/problems#{problem.slug}",
+        "slug": problem.slug,
+        "title": problem.title,
+        "status": problem.status,
+        "instance": request.scope["path"],
+        "correlation_id": getattr(state, "correlation_id", None),
+    }
+    if problem.detail is not None:
+        document["detail"] = problem.detail
+    headers = {"Cache-Control": "no-store", **problem.headers}
+    return Response(to_json(document), problem.status, headers, MEDIA_TYPE)
+
+
+async def handle(request: Request, error: Exception) -> Response:
+    return answer(request, to_problem(error))
+
+
+def to_problem(error: Exception) -> Problem:
+    """Return what the client is told about any exception. Logs what only we can repair."""
+    match error:
+        case Problem():
+            return error
+        case RequestValidationError():
+            return _from_validation(error.errors())
+        case HTTPException():
+            return _from_http(error)
+        case OverflowError() | UnicodeError() | bson.errors.BSONError():
+            # Only input gets this far: numbers beyond 64 bits, text that is no text. A model should have caught it.
+            log.warning("input_refused_late", exc_info=error)
+            return Invalid("invalid-request", "The request is not valid", "A value cannot be stored.")
+    if is_infrastructure_fault(error):
+        log.warning("database_unavailable", error=repr(error))
+        return Unavailable(
+            "database-unavailable", "The database cannot be reached", "Repeat the request later.", retry_after=2
+        )
+    log.error("unhandled_error", exc_info=error)
+    return Problem(
+        "internal-error", 500, "Something went wrong on our side", "The operator finds it by correlation_id."
+    )
+
+
+def _from_http(error: HTTPException) -> Problem:
+    headers = dict(error.headers or {})
+    match error.status_code:
+        case 400:  # FastAPI: the body is not UTF-8, nested too deeply, or has a number too long
+            return Problem("malformed-json", 400, "The body is not JSON that can be read")
+        case 404:
+            return Problem("not-found", 404, "There is nothing at this path", "No path ends with a slash.")
+        case 405:
+            return Problem("method-not-allowed", 405, "This path does not take this method", headers=headers)
+    return Problem(f"http-{error.status_code}", error.status_code, str(error.detail), headers=headers)
+
+
+def _from_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    if errors and errors[0]["type"] == "json_invalid":
+        where = f"{errors[0]['ctx']['error']} at character {errors[0]['loc'][-1]}."
+        return Problem("malformed-json", 400, "The body is not JSON", where)
+    found = [_error(error) for error in errors[:_MAX_ERRORS]]
+    return Invalid("invalid-request", "The request is not valid", _count(len(errors)), errors=found)
+
+
+def _count(number: int) -> str:
+    return "One rule is broken; see errors." if number == 1 else f"{number} rules are broken; see errors."
+
+
+def _error(error: Mapping[str, Any]) -> dict[str, Any]:
+    place, *rest = [str(part) for part in error["loc"]] or ["body"]
+    path = rest if place == "body" and rest else [place, *rest]
+    told = {"field": shorten(".".join(path)), "rule": error["type"], "message": shorten(error["msg"], 300)}
+    given = error.get("input")
+    # A missing field's input is its whole parent, and a container could hold a secret beside the fault.
+    if error["type"] != "missing" and (given is None or isinstance(given, str | int | float)):
+        told["given"] = "***" if any(names_a_secret(part) for part in path) else _scalar(given)
+    return told
+
+
+def _scalar(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, int) and abs(value) > _SAFE_INTEGER):
+        return shorten(str(value))
+    return value
+
+
+def shorten(text: str, length: int = _MAX_GIVEN) -> str:
+    """Cut text that a client gave, and make it fit for any encoder."""
+    text = text if len(text) <= length else text[:length] + "…"
+    return text.encode("utf-8", "backslashreplace").decode()

@@ -1,0 +1,181 @@
+"""The catalog's public API."""
+
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+
+from services.catalog.domain import Listing, Viewer, may_change
+from services.catalog.manifest import Manifest
+from services.catalog.publishing import LISTING_FIELDS, Publishing, finding_of
+from services.catalog.store import CatalogStore
+from services.catalog.views import (
+    AddOn,
+    AddOnDetail,
+    Category,
+    Publish,
+    Update,
+    Validate,
+    Verdict,
+    addon_fields,
+)
+from shared.contracts.catalog import Visibility
+from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems
+from shared.plumbing.mongo import Document
+from shared.plumbing.rate_limit import RateLimit
+from shared.plumbing.security import Principal, optional_user, require_role
+from shared.rules.manifest import join_url
+
+PREFIX = "/api/catalog/v1"
+Visitor = Annotated[Principal | None, Depends(optional_user)]
+Publisher = Annotated[Principal, Depends(require_role("publisher"))]
+HealthOf = Callable[[list[str]], Awaitable[dict[str, Document]]]
+
+_MANIFEST_PROBLEMS = (
+    *("422 manifest-invalid", "422 manifest-unreachable", "422 manifest-address-blocked", "422 manifest-redirects"),
+    *("422 manifest-status", "422 manifest-too-large", "429 too-many-requests", "401 token-missing"),
+    "403 role-required",
+)
+
+
+def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit: RateLimit) -> APIRouter:
+    """Routes of the catalog."""
+    api = APIRouter(prefix=PREFIX, tags=["catalog"])
+
+    async def viewer(principal: Principal | None) -> Viewer:
+        if principal is None:
+            return Viewer()
+        workspaces = await store.workspaces_of(principal.user_id)
+        return Viewer(principal.user_id, "operator" in principal.roles, workspaces)
+
+    async def detail(listing: Listing, who: Viewer) -> AddOnDetail:
+        states = await health([listing["_id"]])
+        return AddOnDetail(
+            **addon_fields(listing, states.get(listing["_id"]), _icon(listing)),
+            manifest=listing["manifest"],
+            visible_to=listing["visible_to"] if may_change(listing, who) else None,
+        )
+
+    @api.post("/manifests/validate", responses=problems(*_MANIFEST_PROBLEMS))
+    async def validate_manifest(body: Validate, principal: Publisher) -> Verdict:
+        """Judge a manifest without publishing it. What is wrong with it is the answer, not a problem."""
+        limit.check(principal.user_id)
+        report = await publishing.check(body.manifest, body.manifest_url)
+        return Verdict(
+            accepted=report.accepted,
+            schema_version=report.version,
+            errors=[finding_of(error) for error in report.errors],
+            warnings=[finding_of(warning) for warning in report.warnings],
+        )
+
+    @api.post(
+        "/addons",
+        status_code=201,
+        responses=problems(*_MANIFEST_PROBLEMS, "409 key-taken", "409 addon-exists"),
+    )
+    async def publish_addon(body: Publish, principal: Publisher, request: Request, response: Response) -> AddOnDetail:
+        """List an add-on by its manifest or the manifest's address. The key is then the publisher's for ever."""
+        limit.check(principal.user_id)
+        who = await viewer(principal)
+        fields = body.model_dump(include=set(LISTING_FIELDS))
+        listing = await publishing.publish(
+            who,
+            principal.user_id,
+            manifest=body.manifest,
+            manifest_url=body.manifest_url,
+            fields=fields,
+            correlation_id=correlation_id(request),
+        )
+        response.headers["Location"] = f"{PREFIX}/addons/{listing['_id']}"
+        return await detail(listing, who)
+
+    @api.get("/addons", responses=problems("400 invalid-cursor"))
+    async def list_addons(
+        principal: Visitor,
+        query: Annotated[str, Query(max_length=200)] = "",
+        category: Annotated[str | None, Query(max_length=50)] = None,
+        product: Annotated[str | None, Query(max_length=50)] = None,
+        *,
+        mine: bool = False,
+        cursor: Annotated[str | None, Query(max_length=500)] = None,
+        limit: Annotated[int, Query(ge=1, le=100)] = 20,
+    ) -> Page[AddOn]:
+        """Search and filter; the most installed first. `mine`: all of the caller's own, withdrawn ones too."""
+        who = await viewer(principal)
+        filters = _filters(who, category, product, mine=mine)
+        after = decode_cursor(cursor, tuple[int, str]) if cursor else None
+        found = await store.search(filters, query, after, limit + 1)
+        states = await health([listing["_id"] for listing in found[:limit]])
+        items = [AddOn(**addon_fields(one, states.get(one["_id"]), _icon(one))) for one in found[:limit]]
+        more = len(found) > limit
+        last = found[limit - 1] if more else None
+        return Page(items=items, next=encode_cursor((last["installs"], last["_id"])) if last else None)
+
+    @api.get("/categories")
+    async def list_categories() -> list[Category]:
+        """Categories that a visitor can browse."""
+        return [Category(name=entry["_id"], addons=entry["addons"]) for entry in await store.categories()]
+
+    @api.get("/addons/{key}", responses=problems("404 addon-not-found"))
+    async def read_addon(key: str, principal: Visitor) -> AddOnDetail:
+        """One add-on. A private one is 404 for whoever is in none of its workspaces."""
+        who = await viewer(principal)
+        return await detail(await publishing.visible(who, key), who)
+
+    @api.patch(
+        "/addons/{key}",
+        responses=problems(
+            *_MANIFEST_PROBLEMS,
+            *("404 addon-not-found", "403 not-the-publisher", "409 changed-meanwhile", "422 field-fixed"),
+        ),
+    )
+    async def update_addon(key: str, body: Update, principal: Publisher, request: Request) -> AddOnDetail:
+        """Change what is given: listing fields, the manifest, or both."""
+        limit.check(principal.user_id)
+        who = await viewer(principal)
+        fields = body.model_dump(include=set(LISTING_FIELDS), exclude_unset=True)
+        listing = await publishing.update(
+            who,
+            key,
+            manifest=body.manifest,
+            manifest_url=body.manifest_url,
+            fields=fields,
+            correlation_id=correlation_id(request),
+        )
+        return await detail(listing, who)
+
+    @api.delete("/addons/{key}", responses=problems("404 addon-not-found", "403 not-the-publisher"))
+    async def withdraw_addon(key: str, principal: Publisher, request: Request) -> AddOnDetail:
+        """No new installs; what is installed stays, and the key stays taken."""
+        who = await viewer(principal)
+        return await detail(await publishing.withdraw(who, key, correlation_id(request)), who)
+
+    @api.post("/addons/{key}/restore", responses=problems("404 addon-not-found", "403 not-the-publisher"))
+    async def restore_addon(key: str, principal: Publisher, request: Request) -> AddOnDetail:
+        """List a withdrawn add-on again."""
+        who = await viewer(principal)
+        return await detail(await publishing.restore(who, key, correlation_id(request)), who)
+
+    return api
+
+
+def _filters(who: Viewer, category: str | None, product: str | None, *, mine: bool) -> dict[str, Any]:
+    filters: dict[str, Any]
+    if mine:
+        filters = {"publisher_id": who.user_id or ""}
+    else:
+        reachable = [{"visibility": Visibility.PUBLIC}]
+        if who.workspaces:
+            private = {"visibility": Visibility.PRIVATE, "visible_to": {"$in": sorted(who.workspaces)}}
+            reachable.append(private)  # type: ignore[arg-type] # a filter's values are of any type
+        filters = {"withdrawn": False, "$or": reachable}
+    if category is not None:
+        filters["category"] = category
+    if product is not None:
+        filters["products"] = {"$in": [product, []]}
+    return filters
+
+
+def _icon(listing: Listing) -> str | None:
+    manifest = Manifest.of(listing["manifest"])
+    return join_url(manifest.base_url, manifest.icon) if manifest.icon else None

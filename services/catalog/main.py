@@ -1,0 +1,78 @@
+"""The catalog, put together."""
+
+from services.catalog import handlers
+from services.catalog.api import router
+from services.catalog.domain import render
+from services.catalog.fetching import ManifestFetcher
+from services.catalog.publishing import Publishing
+from services.catalog.settings import CatalogSettings
+from services.catalog.store import CatalogStore
+from shared.contracts.catalog import AddOnPublished, AddOnUpdated, AddOnWithdrawn
+from shared.plumbing.clock import DatabaseClock
+from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.http import create_api
+from shared.plumbing.mongo import Document, connect
+from shared.plumbing.outcomes import Subscription
+from shared.plumbing.outgoing import OutgoingClient
+from shared.plumbing.producer import Producer
+from shared.plumbing.rate_limit import RateLimit
+from shared.plumbing.service import Service
+from shared.plumbing.settings import PlatformSettings
+from shared.plumbing.state_relay import StateRelay
+from shared.plumbing.user_tokens import UserTokens
+
+NAME = "catalog"
+
+
+def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
+    """Wire the service; nothing connects yet."""
+    client = connect(platform.mongo_url.get_secret_value(), app_name=f"souk-{NAME}")
+    database = client[settings.mongo_database]
+    clock = DatabaseClock(client)
+    producer = Producer(platform.kafka_bootstrap_servers, f"souk-{NAME}")
+    users = UserTokens(platform, database, clock)
+    outgoing = OutgoingClient(platform.outgoing_allow)
+
+    store = CatalogStore(database)
+    listings = StateRelay(store.listings, render, producer, clock)
+    publishing = Publishing(store, listings, clock, ManifestFetcher(outgoing, settings.manifest_deadline_seconds))
+    workspaces = handlers.workspaces(database)
+    installations = handlers.installations(database)
+    health = handlers.health(database)
+    counts = handlers.Counts(store, installations, clock)
+
+    async def health_of(keys: list[str]) -> dict[str, Document]:
+        return {doc["_id"]: doc async for doc in health.collection.find({"_id": {"$in": keys}})}
+
+    limit = RateLimit(rate=settings.publishes_per_minute / 60, burst=settings.publishes_per_minute)
+    api = create_api(
+        service=NAME,
+        title="Souk catalog",
+        version="1",
+        settings=platform,
+        routers=[router(publishing, store, health_of, limit)],
+        description="Add-ons: listings, manifests, visibility, search.",
+    )
+    api.state.verifier = users.verifier
+    return Service(
+        name=NAME,
+        platform=platform,
+        settings=settings,
+        api=api,
+        client=client,
+        clock=clock,
+        producer=producer,
+        dead_letters=DeadLetters(database["dead_letters"], clock),
+        produces=(AddOnPublished, AddOnUpdated, AddOnWithdrawn),
+        subscriptions=(
+            Subscription(workspaces.topic, workspaces.messages, workspaces.apply),
+            Subscription(installations.topic, installations.messages, counts.on_installations),
+            Subscription(health.topic, health.messages, health.apply),
+        ),
+        projections=(workspaces, installations, health),
+        states=(listings,),
+        prepare=(store.prepare,),
+        loops={"user-tokens": users.run},
+        worker_loops={"counts": counts.run},
+        close=(outgoing.close,),
+    )

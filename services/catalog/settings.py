@@ -1,0 +1,19 @@
+"""Settings of the catalog; the variables are CATALOG_<FIELD>."""
+
+from pydantic_settings import SettingsConfigDict
+
+from shared.plumbing.settings import Port, ServiceSettings
+
+
+class CatalogSettings(ServiceSettings):
+    """Ports, database and the fetching of manifests."""
+
+    model_config = SettingsConfigDict(env_prefix="CATALOG_")
+
+    http_port: Port = 8102
+    internal_port: Port = 9102
+    mongo_database: str = "souk_catalog"
+    # A publisher waits for this; 10 s is what an idle function host needs to wake up.
+    manifest_deadline_seconds: float = 10.0
+    # Publishing runs outgoing calls, so it is bounded per publisher.
+    publishes_per_minute: int = 30

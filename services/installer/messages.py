@@ -1,0 +1,179 @@
+"""What can happen to an installation: the inputs of the pure core, and what it answers.
+
+Times, leases and everything that must be looked up come in as values.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from services.installer.domain import Installation, Kind, Snapshot
+from shared.contracts.auth import WorkspaceChecked
+from shared.contracts.envelope import Envelope, Message
+from shared.contracts.reasons import Side, WaitingFor
+from shared.rules.install import AddOnFacts
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """A free slot, offered: if a call is due, the process `owner` will send it before the lease ends."""
+
+    owner: str
+    until: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class AddOnNow:
+    """The add-on as the projections have it now."""
+
+    facts: AddOnFacts
+    snapshot: Snapshot
+    name: str
+    kid: str
+    """The key that signs for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the next step depends on beside the installation itself."""
+
+    addon: AddOnNow | None = None
+    """None: not known here (yet)."""
+    unavailable: WaitingFor | None = None
+    """ADDON: its breaker is open. MAINTENANCE: an operator's notice stands."""
+    previous_open: bool = False
+    """An earlier installation of this add-on in this workspace still owes its DELETED."""
+    lease: Lease | None = None
+    probe: bool = False
+    """The breaker is open, and this installation may try whether the add-on is back."""
+
+
+@dataclass(frozen=True, slots=True)
+class CheckSent:
+    """Kafka has CheckWorkspace number `number`. `cleared`: outbox entries that the same write takes out."""
+
+    number: int
+    cleared: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """Auth answered."""
+
+    message_id: str
+    answer: WorkspaceChecked
+    around: Surroundings = field(default_factory=Surroundings)
+
+
+@dataclass(frozen=True, slots=True)
+class Due:
+    """Time to look again, for whatever reason: a due time, an add-on that is back, a clean-up that closed."""
+
+    around: Surroundings = field(default_factory=Surroundings)
+
+
+class Result(StrEnum):
+    """What an attempt's answer means (saga.md, delivering)."""
+
+    OK = "ok"
+    REFUSED = "refused"
+    GONE = "gone"
+    """410."""
+    BLOCKED = "blocked"
+    """The address may not be called."""
+    UNKNOWN = "unknown"
+    """The add-on may have seen the call."""
+    NOT_SEEN = "not_seen"
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """How an attempt ended."""
+
+    result: Result
+    side: Side | None = None
+    """Whose side the trouble was on; null if there was none."""
+    status: int | None = None
+    text: str = ""
+    """The beginning of the body, or the kind of the failure."""
+    duration: timedelta = timedelta(0)
+    retry_after: timedelta | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallReported:
+    """An attempt of ours ended."""
+
+    kind: Kind
+    number: int
+    attempt: int
+    answer: Answer
+    unavailable: WaitingFor | None = None
+    """As in `Surroundings`, after this result was counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class CancelAsked:
+    """Somebody gives up a pending installation."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RetryAsked:
+    """Somebody does not want to wait for the next due time."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class UninstallAsked:
+    """Somebody removes an installed add-on."""
+
+    user_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class RedeliveryAsked:
+    """INSTALLED is to be sent again to a live installation, as a new logical call."""
+
+    cause: str
+
+
+@dataclass(frozen=True, slots=True)
+class SuccessorWaits:
+    """The next installation of the same add-on in the same workspace waits for this one's clean-up."""
+
+
+Input = (
+    CheckSent
+    | Checked
+    | Due
+    | CallReported
+    | CancelAsked
+    | RetryAsked
+    | UninstallAsked
+    | RedeliveryAsked
+    | SuccessorWaits
+)
+
+
+class Verdict(StrEnum):
+    """What became of an input."""
+
+    APPLIED = "applied"
+    UNCHANGED = "unchanged"
+    """Nothing to do (any more): a duplicate, a late answer without consequence, already done."""
+    NOT_ALLOWED = "not_allowed"
+    """Not in this state; the caller gets a refusal."""
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """The installation after an input, and what leaves together with that change."""
+
+    installation: Installation
+    verdict: Verdict
+    outgoing: tuple[Envelope[Message], ...] = ()
+    cleared: tuple[str, ...] = ()
+    """Outbox entries to take out."""

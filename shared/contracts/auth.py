@@ -8,6 +8,11 @@ from shared.contracts import topics
 from shared.contracts.envelope import Contract, Message, StateMessage, Topic
 
 
+# The purposes that sealed fields are bound to (`shared.plumbing.sealing`): auth seals and the notifier opens with them.
+SEALED_ADDRESS = "mail-address"
+SEALED_LINK = "mail-link"
+
+
 class Plan(StrEnum):
     """Subscription plans of the product, in rising order (the wire contract's names)."""
 

@@ -1,5 +1,7 @@
 """The catalog, put together."""
 
+import time
+
 from services.catalog import handlers
 from services.catalog.api import router
 from services.catalog.domain import render
@@ -31,7 +33,7 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
     clock = DatabaseClock(client)
     producer = Producer(platform.kafka_bootstrap_servers, f"souk-{NAME}")
     users = UserTokens(platform, database, clock)
-    outgoing = OutgoingClient(platform.outgoing_allow)
+    outgoing = OutgoingClient(platform.outgoing_allow, user_agent="souk-catalog")
 
     store = CatalogStore(database)
     listings = StateRelay(store.listings, render, producer, clock)
@@ -44,7 +46,7 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
     async def health_of(keys: list[str]) -> dict[str, Document]:
         return {doc["_id"]: doc async for doc in health.collection.find({"_id": {"$in": keys}})}
 
-    limit = RateLimit(rate=settings.publishes_per_minute / 60, burst=settings.publishes_per_minute)
+    limit = RateLimit(settings.publishes_per_minute / 60, settings.publishes_per_minute, time.monotonic)
     api = create_api(
         service=NAME,
         title="Souk catalog",

@@ -1,0 +1,61 @@
+"""The catalog's API over a real database, without its ports."""
+
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
+
+import httpx
+import pytest
+
+from services.catalog.main import build
+from services.catalog.settings import CatalogSettings
+from shared.contracts.envelope import Envelope, Message
+from shared.plumbing.clock import DatabaseClock
+from shared.plumbing.mongo import Database
+from shared.plumbing.outcomes import Outcome
+from shared.plumbing.service import Service
+from shared.plumbing.settings import PlatformSettings
+from tests.users import PUBLIC_URL, trust_test_users
+
+ALLOWED = "127.0.0.1:18331"
+
+
+@dataclass
+class Catalog:
+    """A catalog that runs in the test."""
+
+    service: Service
+    client: httpx.AsyncClient
+    clock: DatabaseClock
+
+    async def receive(self, *messages: Message) -> list[Outcome]:
+        """Hand messages to the subscription of their topic, as a consumer would."""
+        outcomes: list[Outcome] = []
+        for message in messages:
+            (subscription,) = [one for one in self.service.subscriptions if one.topic == message.topic]
+            envelope = Envelope(
+                id="e", source="/t", subject="s", time=self.clock.now(), data=message, correlation_id="c"
+            )
+            batch: Sequence[Envelope[Message]] = [envelope]
+            outcomes += await subscription.handle(batch)
+        return outcomes
+
+
+@pytest.fixture
+async def catalog(database: Database, mongo_url: str, clock: DatabaseClock) -> AsyncIterator[Catalog]:
+    """A fresh catalog whose users are made by `tests.users`."""
+    platform = PlatformSettings(
+        public_url=PUBLIC_URL,
+        mongo_url=mongo_url,  # type: ignore[arg-type] # pydantic makes the secret of it
+        kafka_bootstrap_servers="127.0.0.1:1",
+        users_jwks_url="http://127.0.0.1:1/jwks",
+        outgoing_allow=ALLOWED,  # type: ignore[arg-type] # as in the environment: a comma-separated text
+    )
+    service = build(platform, CatalogSettings(mongo_database=database.name, publishes_per_minute=1000))
+    await service.prepare_database()
+    trust_test_users(service.api, service.clock)
+    transport = httpx.ASGITransport(service.api)
+    async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
+        yield Catalog(service, client, clock)
+    for step in service.close:
+        await step()
+    await service.client.close()

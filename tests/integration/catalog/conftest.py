@@ -45,10 +45,10 @@ async def catalog(database: Database, mongo_url: str, clock: DatabaseClock) -> A
     """A fresh catalog whose users are made by `tests.users`."""
     platform = PlatformSettings(
         public_url=PUBLIC_URL,
-        mongo_url=mongo_url,  # type: ignore[arg-type] # pydantic makes the secret of it
+        mongo_url=mongo_url,
         kafka_bootstrap_servers="127.0.0.1:1",
         users_jwks_url="http://127.0.0.1:1/jwks",
-        outgoing_allow=ALLOWED,  # type: ignore[arg-type] # as in the environment: a comma-separated text
+        outgoing_allow=ALLOWED,
     )
     service = build(platform, CatalogSettings(mongo_database=database.name, publishes_per_minute=1000))
     await service.prepare_database()

@@ -257,7 +257,7 @@ async def test_installs_are_counted_and_health_is_shown(catalog: Catalog) -> Non
         *(state(1, "REQUESTED", first), state(2, "INSTALLED", first), state(2, "INSTALLED", second), health),
         state(1, "CHECKING", second),
     )
-    counting = asyncio.create_task(catalog.service.worker_loops["counts"]())  # type: ignore[arg-type] # a coroutine
+    counting = asyncio.ensure_future(catalog.service.worker_loops["counts"]())
     async with asyncio.timeout(10):
         while (await catalog.client.get(f"{ADDONS}/counted")).json()["installs"] != 2:
             await asyncio.sleep(0.05)

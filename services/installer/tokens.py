@@ -15,6 +15,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import GuestProtocol, RSAKey
 
+from services.installer.addresses import Addresses
 from shared.plumbing.keys import ALGORITHM, SigningKey
 
 # The platform's installation and webhook tokens end when the add-on is removed, and carry an `exp` a hundred
@@ -41,25 +42,6 @@ class Use(StrEnum):
 
 class TokenRefusedError(Exception):
     """Not a token that we made for an add-on, or no longer one."""
-
-
-@dataclass(frozen=True, slots=True)
-class Addresses:
-    """Where the add-ons of one region find us (or, behind the gateway, the product's API)."""
-
-    api_url: str
-    backend_url: str
-
-    def claims(self) -> dict[str, str]:
-        """The addresses that the platform puts into tokens, the lesser ones beneath `apiUrl`."""
-        return {
-            "backendUrl": self.backend_url,
-            "apiUrl": self.api_url,
-            "reportsUrl": f"{self.api_url}/reports",
-            "locationsUrl": f"{self.api_url}/locations",
-            "screenshotsUrl": f"{self.api_url}/screenshots",
-            "ptoUrl": f"{self.api_url}/pto",
-        }
 
 
 @dataclass(frozen=True, slots=True)

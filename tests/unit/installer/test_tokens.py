@@ -8,7 +8,8 @@ from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
 from services.installer import tokens
-from services.installer.tokens import Addresses, Holder, TokenRefusedError, Use
+from services.installer.addresses import Addresses
+from services.installer.tokens import Holder, TokenRefusedError, Use
 from shared.plumbing.keys import SigningKey, usable_keys
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)

@@ -1,12 +1,12 @@
 """Settings of the installer. `deploy/.env.example` documents them for operators."""
 
 from datetime import timedelta
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-from shared.plumbing.settings import Port, ServiceSettings
+from shared.plumbing.settings import Port, ServiceSettings, Url
 
 
 def _seconds(value: object) -> object:
@@ -42,6 +42,12 @@ class InstallerSettings(ServiceSettings):
     master_key: SecretStr
     # Add-ons check for the issuer they expect; those written for the platform expect "clockify".
     token_issuer: str = "clockify"  # noqa: S105 - a name, no secret
+
+    # Where add-ons call us: `apiUrl` and `backendUrl` of the wire contract. The default is /addon-api of the gateway.
+    api_url: Url | None = None
+    backend_url: Url | None = None
+    # By data region, where it differs, as JSON: {"eu": {"api_url": "https://...", "backend_url": "https://..."}}
+    region_urls: dict[str, dict[Literal["api_url", "backend_url"], Url]] = Field(default_factory=dict)
 
     # --- how long an outcome may take --------------------------------------------------------------------------
     # The first question to auth cannot be sent while Kafka is away; that long a request is kept.

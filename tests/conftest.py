@@ -4,7 +4,6 @@
 and MongoDB on free ports in a folder of its own, or, with `TEST_INFRA=containers`, testcontainers does.
 """
 
-import os
 import secrets
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
@@ -20,10 +19,6 @@ from tests.infrastructure import Infrastructure, start_infrastructure
 @pytest.fixture(scope="session")
 def infrastructure() -> Iterator[Infrastructure]:
     """Kafka and MongoDB for the whole run."""
-    given = os.environ.get("TEST_KAFKA"), os.environ.get("TEST_MONGO")
-    if given[0] and given[1]:
-        yield Infrastructure(kafka=given[0], mongo_url=given[1])
-        return
     with start_infrastructure() as started:
         yield started
 

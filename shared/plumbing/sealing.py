@@ -89,7 +89,7 @@ class Sealer:
 def _key(text: str) -> bytes:
     try:
         key = base64.b64decode(text.strip(), validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) != _KEY_BYTES:
         raise ValueError("each key must be base64 of 32 bytes") from None

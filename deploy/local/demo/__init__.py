@@ -1,0 +1,1 @@
+"""The main job, played through the gateway and watched from outside."""

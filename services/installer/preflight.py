@@ -4,7 +4,7 @@ The request for an installation is judged by the same `assess`, so a workspace s
 and one shown with blockers is refused with the first of them.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
@@ -22,6 +22,8 @@ class Action(StrEnum):
     """What the visitor can do next; one name for the API, the web client's texts and the documentation."""
 
     INSTALL = "install"
+    ACKNOWLEDGE = "acknowledge"
+    """Repeat the request, naming the warnings that were read."""
     CHOOSE_WORKSPACE = "choose-workspace"
     ADD_WORKSPACE = "add-workspace"
     """Nothing is administered by this account: add a workspace, or log in as an admin of one (S9, S12)."""
@@ -77,31 +79,28 @@ def assess(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Known:
-    """What the installer knows, when somebody asks where an add-on can go."""
-
-    account: Document
-    addon: Document
-    workspaces: Sequence[Document]
-    live: dict[str, Document]
-    """The add-on's live installation by workspace id."""
-    will_wait: bool
-
-
-def rows(known: Known, user_id: str) -> list[dict[str, Any]]:
+def rows(
+    user_id: str,
+    account: Document,
+    addon: Document,
+    workspaces: Sequence[Document],
+    live: Mapping[str, Document],
+    *,
+    will_wait: bool,
+) -> list[dict[str, Any]]:
     """One row for each workspace: first what can be chosen, then by name.
 
-    A workspace for which the add-on does not exist (a private one) has none.
+    A workspace for which the add-on does not exist (a private one) has none. `live` holds the add-on's live
+    installation by workspace id.
     """
-    account, addon = facts.of_account(known.account), facts.of_addon(known.addon)
+    person, asked = facts.of_account(account), facts.of_addon(addon)
     found = []
-    for workspace in known.workspaces:
-        live = known.live.get(workspace["_id"])
+    for workspace in workspaces:
+        installation = live.get(workspace["_id"])
         place = facts.of_workspace(workspace, user_id)
-        judged = assess(account, place, addon, already_installed=live is not None, will_wait=known.will_wait)
+        judged = assess(person, place, asked, already_installed=installation is not None, will_wait=will_wait)
         if Blocker.ADDON_NOT_VISIBLE not in judged.blockers:
-            found.append(_row(workspace, judged, live, known.addon))
+            found.append(_row(workspace, judged, installation, addon))
     return sorted(found, key=lambda row: (not row["selectable"], row["name"].casefold(), row["workspace_id"]))
 
 
@@ -120,7 +119,7 @@ def _row(workspace: Document, judged: Assessment, live: Document | None, addon: 
         "warnings": judged.cautions,
         "acknowledge": judged.to_acknowledge,
         "installation": None if live is None else link(live),
-        "next": _next(judged, live, addon),
+        "next": next_of(judged, live, addon),
     }
 
 
@@ -130,7 +129,8 @@ def link(installation: Document) -> dict[str, str]:
     return {"id": installation["_id"], "state": installation["state"], "href": href}
 
 
-def _next(judged: Assessment, live: Document | None, addon: Document) -> dict[str, Any]:
+def next_of(judged: Assessment, live: Document | None, addon: Document) -> dict[str, Any]:
+    """What the caller can do about this workspace."""
     if not judged.blockers:
         return step(Action.INSTALL)
     action = NEXT[judged.blockers[0]]

@@ -1,8 +1,8 @@
-"""One installation: what its document holds, as immutable values.
+"""One installation: what its document holds.
 
 Everything about one installation is in one document, so that one compare-and-set write on `version` changes
-state, outbox and due time together. Values here are plain and slotted; `documents.py` turns them into a
-document and two of them into the update that leads from one to the other.
+state, outbox and due time together. `documents.py` turns an `Installation` into a document, and two of them into
+the update that leads from one to the other. Only the pure core changes one, on a copy of its own.
 """
 
 from dataclasses import dataclass
@@ -20,6 +20,7 @@ SCHEMA = 1
 
 HISTORY_LIMIT = 50
 APPLIED_LIMIT = 32
+LOOSE_LIMIT = 8
 TEXT_LIMIT = 1024
 """Bytes kept of an add-on's answer."""
 
@@ -35,11 +36,17 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """The question to auth that counts; only the answer with this number applies."""
+    """The question to auth that counts; only the answer with this number applies.
+
+    Asking again while waiting for the answer keeps the number: an overloaded auth answers late, not never.
+    """
 
     number: int
     asked_at: datetime
+    asks: int = 1
+    """How often this number was asked."""
     sent_at: datetime | None = None
+    """When Kafka had the newest ask; null while it waits for Kafka."""
     passed_at: datetime | None = None
 
 
@@ -68,11 +75,20 @@ class Flight:
     number: int
     attempt: int
     owner: str
-    """The process that sends it."""
+    """The process that sends it and prolongs the lease."""
     until: datetime
     """End of the lease, prolonged while the process lives; afterwards anybody may try again."""
     quiet_at: datetime
     """From then on the add-on cannot be hearing of this attempt any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loose:
+    """An attempt of INSTALLED that nobody waits for any more and that has not reported."""
+
+    number: int
+    attempt: int
+    quiet_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +129,7 @@ class Workspace:
     version: int = 0
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Installation:
     """One installation. `id` is `addonId` on the wire and says nothing about its contents."""
 
@@ -167,8 +183,11 @@ class Installation:
     workspace: Workspace
     call: Call | None = None
     flight: Flight | None = None
+    loose: tuple[Loose, ...] = ()
     calls: int = 0
     """Logical calls so far; the newest has this number."""
+    superseded: bool = False
+    """The next generation waits for this one's clean-up."""
     snapshot: Snapshot | None = None
     tokens: Tokens | None = None
     settings: dict[str, Any] | None = None

@@ -6,12 +6,31 @@ Times, leases and everything that must be looked up come in as values.
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Literal
 
-from services.installer.domain import Installation, Kind, Snapshot
+from services.installer.domain import Installation, Kind, Snapshot, Workspace
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.reasons import Side, WaitingFor
 from shared.rules.install import AddOnFacts
+
+
+@dataclass(frozen=True, slots=True)
+class InstallAsked:
+    """An accepted request: the rules have let it pass."""
+
+    user_id: str
+    idempotency_key: str
+    request: str
+    """Hash of the request's body."""
+    workspace_id: str
+    workspace: Workspace
+    addon_key: str
+    addon_name: str
+    if_unavailable: Literal["wait", "fail"]
+    acknowledged: tuple[str, ...]
+    correlation_id: str
+    traceparent: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,8 +127,6 @@ class CallReported:
     number: int
     attempt: int
     answer: Answer
-    unavailable: WaitingFor | None = None
-    """As in `Surroundings`, after this result was counted."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +162,14 @@ class SuccessorWaits:
     """The next installation of the same add-on in the same workspace waits for this one's clean-up."""
 
 
+@dataclass(frozen=True, slots=True)
+class InstalledLate:
+    """An INSTALLED of this ended installation turned out to have been seen, and no newer one is live."""
+
+    number: int
+    attempt: int
+
+
 Input = (
     CheckSent
     | Checked
@@ -155,6 +180,7 @@ Input = (
     | UninstallAsked
     | RedeliveryAsked
     | SuccessorWaits
+    | InstalledLate
 )
 
 
@@ -166,6 +192,8 @@ class Verdict(StrEnum):
     """Nothing to do (any more): a duplicate, a late answer without consequence, already done."""
     NOT_ALLOWED = "not_allowed"
     """Not in this state; the caller gets a refusal."""
+    LATE = "late"
+    """Nothing changed yet, but an INSTALLED may have been seen after all: see `InstalledLate`."""
 
 
 @dataclass(frozen=True, slots=True)

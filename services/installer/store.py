@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from services.installer.domain import Installation
-from services.installer.messages import Decision, Input
+from services.installer.messages import Decision, Input, InstallAsked
 from shared.plumbing.mongo import Document
 
 
@@ -44,8 +44,8 @@ class InstallationStore:
         """Create the indexes."""
         raise NotImplementedError
 
-    async def insert_requested(self, installation: Installation) -> Inserted | Present | AlreadyLive:
-        """Store a new request (made by `saga.begin`) with its first messages, as the pair's next generation.
+    async def insert_requested(self, asked: InstallAsked) -> Inserted | Present | AlreadyLive:
+        """Store a new request with its first messages, as the next generation of this add-on in this workspace.
 
         Gathers concurrent callers into one round trip and hands the outbox to the relay.
         """

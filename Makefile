@@ -1,0 +1,70 @@
+# `make` prints what there is. Recipes call `deploy.local` for everything that needs more than a line.
+.DEFAULT_GOAL := help
+.PHONY: help demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench operator
+
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+LOCAL  := $(PYTHON) -m deploy.local
+VENV   := .venv/bin
+PYTEST := $(VENV)/python -m pytest
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / && $$1 != "help" {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: ## set up, start everything, play the main job end to end and print its timeline
+	@$(LOCAL) up
+	@$(VENV)/python -m deploy.local.demo
+
+up: ## set up and start everything on this machine (LOCAL_KAFKA=auto|apache|embedded|HOST:PORT)
+	@$(LOCAL) up
+
+down: ## stop everything; data stays in var/ (DELETE=1 deletes it)
+	@$(LOCAL) down $(if $(DELETE),--delete-data)
+
+logs: ## the ends of the logs (PART="installer kafka" only these, FOLLOW=1 go on)
+	@$(LOCAL) logs $(if $(FOLLOW),--follow) $(PART)
+
+test: ## set up and run the tests, but for the slow ones
+	@$(LOCAL) setup
+	$(PYTEST) -m "not slow" $(T)
+
+test-unit: ## the tests without any server: units, contracts, architecture
+	@$(LOCAL) setup
+	$(PYTEST) tests/unit tests/contracts tests/meta -m "not slow" $(T)
+
+test-integration: ## the tests against real Kafka, MongoDB and SMTP
+	@$(LOCAL) setup
+	$(PYTEST) tests/integration $(T)
+
+test-e2e: ## the tests of the whole, through the gateway only
+	@$(LOCAL) setup
+	$(PYTEST) tests/e2e $(T)
+
+test-all: ## every test, the slow ones too
+	@$(LOCAL) setup
+	$(PYTEST) $(T)
+
+lint: ## style, formatting, import rules, spelling
+	@$(LOCAL) setup
+	$(VENV)/ruff check
+	$(VENV)/ruff format --check
+	$(VENV)/lint-imports
+	$(VENV)/codespell
+
+types: ## mypy --strict, tests included
+	@$(LOCAL) setup
+	$(VENV)/mypy
+
+docs: ## write docs/openapi and docs/asyncapi from the code
+	@$(LOCAL) setup
+	$(VENV)/python -m deploy.local.docs
+
+lock: ## write the hashed requirements/*.txt from the pyproject.toml files
+	@$(PYTHON) -m deploy.local.lock
+
+bench: ## measure on Apache Kafka, and print the figures
+	@LOCAL_KAFKA=apache $(LOCAL) setup
+	LOCAL_KAFKA=apache $(VENV)/python -m benchmarks
+
+operator: ## make somebody an operator of the running stack (EMAIL=ada@example.org)
+	@$(if $(EMAIL),,$(error Whom? make operator EMAIL=ada@example.org))
+	@$(LOCAL) run auth operator "$(EMAIL)"

@@ -1,0 +1,149 @@
+"""The parts that are not ours: mongod and Kafka."""
+
+import base64
+import os
+import shlex
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+
+from deploy.local import jars
+from deploy.local.broker import Engine
+from deploy.local.part import Part
+from deploy.local.paths import JARS, PROJECT, VENV, venv_program
+from deploy.local.plan import Plan
+from deploy.local.ports import HOST
+from deploy.local.process import StartError
+from deploy.local.waiting import port_answers
+
+LOG_CONFIGURATION = PROJECT / "deploy" / "local" / "kafka" / "log4j2.properties"
+
+
+def mongo(plan: Plan) -> Part:
+    address, port = f"{HOST}:{plan.ports['mongo']}", plan.ports["mongo"]
+    data = plan.data / "mongo"
+    program = mongod_program()
+    command = [
+        *(program, "--replSet", "rs0", "--bind_ip", HOST, "--port", str(port), "--dbpath", str(data)),
+        *("--wiredTigerCacheSizeGB", os.environ.get("LOCAL_MONGO_CACHE_GB") or "0.25"),
+        *("--oplogSize", "512", "--nounixsocket"),
+        # One node has nobody to hand over to, so there is nothing to wait for when it is told to stop.
+        *("--setParameter", "shutdownTimeoutMillisForSignaledShutdown=100"),
+        *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        *plan.mongod_options,
+    ]
+
+    def initiate() -> None:
+        _run([str(venv_program("python")), "-m", "deploy.local.replica_set", address], "mongo")
+
+    return Part(
+        name="mongo",
+        command=tuple(command),
+        ports=("mongo",),
+        ready=lambda: port_answers(HOST, port),
+        env=dict(os.environ),
+        before=lambda: data.mkdir(parents=True, exist_ok=True),
+        after=initiate,
+        about=f"MongoDB {_mongod_version(program)} (replica set of one)",
+    )
+
+
+def mongod_program() -> str:
+    """`mongod` from the PATH, else the one in the wheel."""
+    if found := shutil.which("mongod"):
+        return found
+    if inside := sorted(VENV.glob("lib/python3*/site-packages/fiftyone/db/bin/mongod")):
+        return str(inside[0])
+    raise StartError("mongod is neither on the PATH nor in the environment; `make up` sets up first")
+
+
+def _mongod_version(program: str) -> str:
+    told = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
+    return told.partition("db version v")[2].split("\n")[0] or "?"
+
+
+def kafka(plan: Plan) -> Part | None:
+    """None when the broker is somebody else's."""
+    match plan.broker.engine:
+        case Engine.APACHE:
+            return _apache(plan)
+        case Engine.EMBEDDED:
+            return _embedded(plan)
+        case Engine.EXTERNAL:
+            return None
+
+
+def _apache(plan: Plan) -> Part:
+    data, port = plan.data / "kafka", plan.ports["kafka"]
+    properties = data / "server.properties"
+    java_options = os.environ.get("LOCAL_KAFKA_JAVA_OPTIONS") or "-Xms128m -Xmx384m -XX:+UseSerialGC"
+    java = ("java", *shlex.split(java_options), f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}")
+    java += ("-Djava.awt.headless=true", "-cp", f"{JARS}/*")
+
+    def format_storage() -> None:
+        data.mkdir(parents=True, exist_ok=True)
+        properties.write_text(_properties(plan, data / "log"))
+        if not (data / "log" / "meta.properties").exists():
+            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
+            command = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={properties}"]
+            _run([*java, *command], "kafka")
+
+    return Part(
+        name="kafka",
+        command=(*java, "kafka.Kafka", str(properties)),
+        ports=("kafka", "kafka_controller"),
+        ready=lambda: port_answers(HOST, port),
+        env=dict(os.environ),
+        before=format_storage,
+        stop_seconds=30.0,
+        about=f"Apache Kafka {jars.kafka_version()} (KRaft)",
+    )
+
+
+def _properties(plan: Plan, log: Path) -> str:
+    port, controller = plan.ports["kafka"], plan.ports["kafka_controller"]
+    return f"""\
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@{HOST}:{controller}
+controller.listener.names=CONTROLLER
+listeners=PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}
+advertised.listeners=PLAINTEXT://{HOST}:{port}
+log.dirs={log}
+# Topics are made by our command, with the partitions and the retention that they need.
+auto.create.topics.enable=false
+# A group of one broker need not wait for more members to come.
+group.initial.rebalance.delay.ms=0
+offsets.topic.num.partitions=6
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=6
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+"""
+
+
+def _embedded(plan: Plan) -> Part:
+    data, port = plan.data / "kafka", plan.ports["kafka"]
+    # The binary itself: its Python front would leave it behind when it is stopped.
+    inside = sorted(VENV.glob("lib/python3*/site-packages/noida_db/noida-db"))
+    if not inside:
+        raise StartError("the embedded Kafka is not in the environment; `make up` sets up first")
+    return Part(
+        name="kafka",
+        command=(str(inside[0]), "start", "--only", "kafka", "--kafka-port", str(port), "--data-dir", str(data)),
+        ports=("kafka",),
+        ready=lambda: port_answers(HOST, port),
+        env=dict(os.environ),
+        before=lambda: data.mkdir(parents=True, exist_ok=True),
+        about="embedded Kafka (noida-db): for looking around, not for load or kill tests",
+    )
+
+
+def _run(command: list[str], name: str) -> None:
+    ran = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, check=False)
+    if ran.returncode:
+        raise StartError(f"{name} could not be prepared: {(ran.stderr or ran.stdout).strip()[-1500:]}")

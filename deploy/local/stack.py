@@ -1,0 +1,226 @@
+"""A stack that can be started, looked at, hurt and stopped.
+
+Tests use it as it is:
+
+    stack = Stack.create(folder, free_ports=True)
+    stack.start()                      # everything; or stack.start("mongo", "kafka")
+    stack.kill("installer")            # SIGKILL, and wait until it is gone
+    stack.start("installer")
+    stack.destroy()                    # stop, and delete the folder
+
+A name is a part's (`mongo`, `installer-2`) or a service's, which stands for all of its processes.
+"""
+
+import fcntl
+import shutil
+import signal
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+from deploy.local import applications, infrastructure, ports
+from deploy.local.broker import Broker, choose
+from deploy.local.part import Part
+from deploy.local.paths import PROJECT
+from deploy.local.plan import SERVICES, Plan
+from deploy.local.process import Daemon, StartError
+from deploy.local.waiting import HEARTBEAT_SECONDS, say
+
+INFRASTRUCTURE = ("mongo", "kafka")
+
+
+class Stack:
+    """The processes of one plan."""
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        *,
+        kafka: str | Broker = "auto",
+        free_ports: bool = False,
+        split: bool = False,
+        replicas: Mapping[str, int] | None = None,
+        env: Mapping[str, str] | None = None,
+        mongod_options: tuple[str, ...] = (),
+    ) -> Self:
+        """Describe a stack; nothing starts yet. `kafka` is as LOCAL_KAFKA, or a decision made before.
+
+        Raises StartError when that Kafka cannot be had.
+        """
+        broker = choose(kafka) if isinstance(kafka, str) else kafka
+        plan = Plan.make(
+            folder,
+            broker,
+            free_ports=free_ports,
+            split=split,
+            replicas=replicas,
+            env=env,
+            mongod_options=mongod_options,
+        )
+        return cls(plan)
+
+    @cached_property
+    def parts(self) -> dict[str, Part]:
+        """Every part by name, in the order in which they start."""
+        brokers = [it for it in (infrastructure.kafka(self.plan),) if it]
+        every = [infrastructure.mongo(self.plan), *brokers, *applications.all_of(self.plan)]
+        return {part.name: part for part in every}
+
+    def daemon(self, name: str) -> Daemon:
+        return Daemon(name, self.plan.folder / "run" / f"{name}.pid", self.plan.folder / "log" / f"{name}.log")
+
+    def named(self, *names: str) -> list[Part]:
+        """The parts that the names stand for; all of them without a name. Raises KeyError for an unknown one."""
+        if not names:
+            return list(self.parts.values())
+        chosen = []
+        for name in names:
+            processes = [it.name for it in self.plan.processes if it.service == name]
+            if name == "kafka" and name not in self.parts:
+                continue  # an external one is not ours to start or stop
+            chosen += [self.parts[it] for it in processes or [name]]
+        return chosen
+
+    def start(self, *names: str) -> None:
+        """Start what does not run yet, and wait until all of it is ready.
+
+        Raises StartError, naming all taken ports at once, or with the end of the log of a part that failed.
+        """
+        wanted = self.named(*names)
+        with self._alone():
+            asleep = [part for part in wanted if not self.daemon(part.name).pid()]
+            self._check_ports(asleep)
+            self.plan.save()
+            self._start_all([part for part in asleep if part.name in INFRASTRUCTURE])
+            applied = [part for part in asleep if part.name not in INFRASTRUCTURE]
+            if any(part.name.startswith(SERVICES) for part in applied):
+                self.create_topics()
+            self._start_all(applied)
+
+    def stop(self, *names: str) -> None:
+        """Stop in the opposite order; a part that does not end in time is killed, and said so."""
+        with self._alone():
+            for group in _last_first(self.named(*names)):
+                for part in group:
+                    self.daemon(part.name).signal(signal.SIGTERM)
+                for part in group:
+                    if not self.daemon(part.name).stop(part.stop_seconds):
+                        say(f"  {part.name} did not stop within {part.stop_seconds:.0f} s and was killed")
+
+    def restart(self, *names: str) -> None:
+        self.stop(*names)
+        self.start(*names)
+
+    def kill(self, *names: str) -> None:
+        """SIGKILL, and wait until the processes are gone."""
+        for part in self.named(*names):
+            self.daemon(part.name).signal(signal.SIGKILL)
+            self.daemon(part.name).wait(part.stop_seconds)
+
+    def pause(self, *names: str) -> None:
+        """SIGSTOP: the processes are there and answer nothing."""
+        for part in self.named(*names):
+            self.daemon(part.name).signal(signal.SIGSTOP)
+
+    def resume(self, *names: str) -> None:
+        for part in self.named(*names):
+            self.daemon(part.name).signal(signal.SIGCONT)
+
+    def destroy(self) -> None:
+        """Stop everything at once and delete the folder: data, logs, secrets."""
+        self.resume()
+        self.kill(*(part.name for part in self.named() if part.name not in INFRASTRUCTURE))
+        self.stop(*INFRASTRUCTURE)
+        shutil.rmtree(self.plan.folder, ignore_errors=True)
+
+    def running(self) -> dict[str, int]:
+        """The pids of the parts that run, by name."""
+        return {name: pid for name in self.parts if (pid := self.daemon(name).pid())}
+
+    def service_env(self, service: str) -> dict[str, str]:
+        """The environment that a service's own commands need (`topics`, `operator` ...)."""
+        return applications.service_env(self.plan, next(it for it in self.plan.processes if it.service == service))
+
+    def run(self, service: str, *arguments: str) -> "subprocess.CompletedProcess[str]":
+        """Run one command of a service, as in `run("auth", "operator", "ada@example.org")`."""
+        return subprocess.run(
+            [applications.python(), "-m", f"services.{service}", *arguments],
+            env=self.service_env(service),
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def create_topics(self) -> None:
+        """Create the topics that are missing. Raises StartError."""
+        ran = self.run("auth", "topics")
+        if ran.returncode:
+            raise StartError(f"the topics could not be made: {(ran.stderr or ran.stdout).strip()[-1500:]}")
+
+    def _check_ports(self, asleep: list[Part]) -> None:
+        wanted = {port: self.plan.ports[port] for part in asleep for port in part.ports}
+        if taken := ports.taken(wanted):
+            raise StartError(
+                "another program uses these ports; stop it, or choose others by the settings named:\n  "
+                + "\n  ".join(taken)
+            )
+
+    def _start_all(self, parts: list[Part]) -> None:
+        for part in parts:
+            part.before()
+            self.daemon(part.name).start(part.command, part.env, part.folder)
+        began = told = time.monotonic()
+        waiting = list(parts)
+        while waiting:
+            for part in [it for it in waiting if it.ready()]:
+                part.after()
+                waiting.remove(part)
+                ports_told = " ".join(str(self.plan.ports[port]) for port in part.ports)
+                say(f"  {part.name:<17} {ports_told:<11} {part.about}")
+            for part in waiting:
+                self._give_up_on(part, time.monotonic() - began)
+            if waiting and time.monotonic() - told > HEARTBEAT_SECONDS:
+                told = time.monotonic()
+                say(f"  waiting for {', '.join(it.name for it in waiting)} ... {told - began:.0f} s")
+            time.sleep(0.05)
+
+    def _give_up_on(self, part: Part, waited: float) -> None:
+        daemon = self.daemon(part.name)
+        if not daemon.pid() and not part.ready():
+            fault = "ended before it was ready"
+        elif waited > part.ready_seconds:
+            fault = f"was not ready after {waited:.0f} s"
+        else:
+            return
+        raise StartError(f"{part.name} {fault}. The end of {daemon.log_file}:\n{daemon.last_words()}")
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """One command at a time changes a stack."""
+        self.plan.folder.mkdir(parents=True, exist_ok=True)
+        with (self.plan.folder / "lock").open("w") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                say("  another command works on this stack; waiting for it")
+                fcntl.flock(lock, fcntl.LOCK_EX)
+            yield
+
+
+def _last_first(parts: list[Part]) -> list[list[Part]]:
+    """What needs nobody stops first: the gateway, then services and samples, then Kafka, then MongoDB."""
+    rank = {"gateway": 0, "kafka": 2, "mongo": 3}
+    groups: dict[int, list[Part]] = {}
+    for part in parts:
+        groups.setdefault(rank.get(part.name, 1), []).append(part)
+    return [groups[number] for number in sorted(groups)]

@@ -1,0 +1,177 @@
+"""The real Caddy with the real Caddyfile, in front of services that tests play."""
+
+import json
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import httpx
+import pytest
+
+from deploy.local.stack import Stack
+from tests.integration.local.conftest import Echo, upstream
+
+STRICT = "default-src 'none'; frame-ancestors 'none'"
+
+
+@pytest.fixture(scope="module")
+def services(gateway: Stack) -> Iterator[None]:
+    with ExitStack() as playing:
+        for name in ("auth", "catalog", "installer"):
+            playing.enter_context(upstream(gateway.plan.ports[name]))
+        yield
+
+
+@pytest.fixture
+def client(gateway: Stack) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=f"http://127.0.0.1:{gateway.plan.ports['gateway']}", trust_env=False) as made:
+        yield made
+
+
+@pytest.mark.parametrize(
+    ("path", "service"),
+    [
+        ("/api/auth/v1/login", "auth"),
+        ("/.well-known/souk/users.jwks.json", "auth"),
+        ("/login/callback/acme?code=1", "auth"),
+        ("/api/catalog/openapi.json", "catalog"),
+        ("/api/installer/v1/installations", "installer"),
+        ("/addon-api/v1/workspaces", "installer"),
+        ("/.well-known/souk/addons.jwks.json", "installer"),
+        ("/.well-known/souk/addons.pem", "installer"),
+    ],
+)
+def test_each_path_reaches_its_service_unchanged(
+    gateway: Stack, services: None, client: httpx.Client, path: str, service: str
+) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 200
+    assert answer.json()["port"] == gateway.plan.ports[service]
+    assert answer.json()["path"] == path
+    assert answer.headers["Content-Security-Policy"] == STRICT
+    assert "Server" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/live", "/ready", "/metrics", "/api/other/v1", "/.well-known/souk/secret", "/none"])
+def test_what_has_no_place_is_a_problem_document(services: None, client: httpx.Client, path: str) -> None:
+    answer = client.get(path)
+
+    assert answer.status_code == 404
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["slug"] == "not-found"
+    assert answer.json()["correlation_id"] == answer.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("path", ["/api/auth/../../metrics", "/api/auth/%2e%2e/%2e%2e/metrics", "//metrics"])
+def test_no_detour_leads_to_metrics(gateway: Stack, services: None, path: str) -> None:
+    with socket.create_connection(("127.0.0.1", gateway.plan.ports["gateway"]), timeout=5) as connection:
+        connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
+        status = connection.makefile("rb").readline().split()[1]
+
+    assert status in (b"400", b"404")
+
+
+def test_the_static_page_is_served_with_a_strict_policy(client: httpx.Client) -> None:
+    answer = client.get("/")
+
+    assert answer.status_code == 200
+    assert "<title>Souk</title>" in answer.text
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
+    assert answer.headers["X-Content-Type-Options"] == "nosniff"
+    assert answer.headers["Referrer-Policy"] == "no-referrer"
+    assert "camera=()" in answer.headers["Permissions-Policy"]
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+
+
+def test_a_request_id_of_the_caller_is_kept(services: None, client: httpx.Client) -> None:
+    answer = client.get("/api/auth/v1/me", headers={"X-Request-Id": "caller-1234"})
+
+    assert answer.json()["headers"]["x-request-id"] == "caller-1234"
+    assert answer.headers.get_list("X-Request-Id") == ["caller-1234"]
+
+
+@pytest.mark.parametrize(
+    "given", [[], [("X-Request-Id", 'a"b<script>')], [("X-Request-Id", "good-id-1"), ("X-Request-Id", 'b"ad')]]
+)
+def test_a_missing_or_unfit_request_id_is_replaced(
+    services: None, client: httpx.Client, given: list[tuple[str, str]]
+) -> None:
+    answer = client.get("/api/auth/v1/me", headers=given)
+
+    made = answer.json()["headers"]["x-request-id"]
+    assert len(made) == 36
+    assert answer.headers.get_list("X-Request-Id") == [made]
+
+
+def test_forwarded_addresses_come_from_the_gateway_and_never_from_the_caller(
+    services: None, client: httpx.Client
+) -> None:
+    forged = {"X-Forwarded-For": "203.0.113.9", "X-Forwarded-Proto": "https", "X-Forwarded-Host": "evil.example"}
+
+    seen = client.get("/api/auth/v1/me", headers=forged).json()["headers"]
+
+    assert seen["x-forwarded-for"] == "127.0.0.1"
+    assert seen["x-forwarded-proto"] == "http"
+    assert "evil" not in json.dumps(seen)
+
+
+def test_a_body_within_the_limit_arrives(services: None, client: httpx.Client) -> None:
+    assert client.post("/api/catalog/v1/addons", content=b"x" * 900_000).json()["length"] == 900_000
+
+
+@pytest.mark.parametrize("known_length", [True, False])
+def test_a_body_of_ten_megabytes_is_refused_with_a_problem(
+    services: None, client: httpx.Client, known_length: bool
+) -> None:
+    body = b"x" * 10_000_000
+    chunks = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
+
+    answer = client.post("/api/catalog/v1/addons", content=body if known_length else chunks)
+
+    assert answer.status_code == 413
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["slug"] == "body-too-large"
+
+
+def test_replicas_share_the_work_and_one_that_is_gone_is_bypassed(gateway: Stack, client: httpx.Client) -> None:
+    first, second = gateway.plan.ports["notifier"], gateway.plan.ports["notifier-2"]
+    with upstream(first):
+        with upstream(second):
+            assert {client.get("/api/notifier/v1/site").json()["port"] for _ in range(10)} == {first, second}
+
+        assert {client.get("/api/notifier/v1/site").json()["port"] for _ in range(10)} == {first}
+
+
+def test_a_stream_passes_through_as_it_is_made(gateway: Stack) -> None:
+    """Each event reaches the client before the next is made; nothing is held back until the end."""
+
+    class Stream(Echo):
+        def do_GET(self) -> None:  # noqa: N802 -- the library's name
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            self.send_header("Connection", "close")
+            self.end_headers()
+            for number in range(3):
+                self.wfile.write(f"data: {number}\n\n".encode())
+                self.wfile.flush()
+                time.sleep(0.4)
+
+    url = f"http://127.0.0.1:{gateway.plan.ports['gateway']}/api/notifier/v1/stream"
+    with (
+        upstream(gateway.plan.ports["notifier-2"], Stream),
+        httpx.stream("GET", url, trust_env=False, timeout=10) as answer,
+    ):
+        arrived = [time.monotonic() for line in answer.iter_lines() if line.startswith("data:")]
+
+    assert len(arrived) == 3
+    assert arrived[2] - arrived[0] > 0.6
+
+
+def test_a_service_that_is_down_is_told_as_a_problem_to_be_repeated(gateway: Stack, client: httpx.Client) -> None:
+    answer = client.get("/api/notifier/v1/site", timeout=20)
+
+    assert answer.status_code in (502, 503)
+    assert answer.json()["slug"] == "service-unavailable"
+    assert answer.headers["Retry-After"] == "2"

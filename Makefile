@@ -54,9 +54,9 @@ types: ## mypy --strict, tests included
 	@$(LOCAL) setup
 	$(VENV)/mypy
 
-docs: ## write docs/openapi and docs/asyncapi from the code
+docs: ## write what docs/ takes from the code: OpenAPI, AsyncAPI, topics, problems
 	@$(LOCAL) setup
-	$(VENV)/python -m deploy.local.docs
+	$(VENV)/python -m docs.generate
 
 lock: ## write the hashed requirements/*.txt from the pyproject.toml files
 	@$(PYTHON) -m deploy.local.lock

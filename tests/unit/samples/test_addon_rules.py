@@ -1,5 +1,6 @@
 """What the sample add-on decides without talking to anybody."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from samples.addon.manifest import manifest
 from samples.addon.marketplace import join, user_url, workspace_url
 from samples.addon.modes import Behaviour, Behaviours, Mode
 from samples.addon.settings import Settings
+from services.catalog.manifest import read_manifest
 
 WORKSPACE = "64a000000000000000000001"
 INSTALL = Install(addon="", addon_id="64b000000000000000000001", workspace_id=WORKSPACE)
@@ -52,6 +54,12 @@ def test_manifest_names_its_hooks_below_its_base_url() -> None:
     }
     assert [component["type"] for component in document["components"]] == ["sidebar"]
     assert len(document["webhooks"]) == 2
+
+
+def test_manifest_passes_the_catalog_without_a_remark() -> None:
+    body = json.dumps(manifest("souk-sample", "Souk sample", "http://localhost:8301")).encode()
+    report = read_manifest(body, "application/json")
+    assert (report.errors, report.warnings) == ((), ())
 
 
 def test_install_keeps_its_tokens_until_it_is_deleted() -> None:

@@ -77,7 +77,7 @@ class Person:
         self.password = secrets.token_urlsafe(12)
         self._marketplace = marketplace
         self.browser = httpx.Client(timeout=20, follow_redirects=True)
-        self._token = ""
+        self.token = ""
         self._token_until = 0.0
 
     def call(self, method: str, path: str, **options: Any) -> Any:
@@ -85,10 +85,10 @@ class Person:
         headers = options.pop("headers", {})
 
         def send() -> httpx.Response:
-            if self._token:
+            if self.token:
                 if time.monotonic() > self._token_until:
                     self.log_in()
-                headers["Authorization"] = f"Bearer {self._token}"
+                headers["Authorization"] = f"Bearer {self.token}"
             return self.browser.request(method, self._marketplace + path, headers=headers, **options)
 
         response = patiently(send)
@@ -111,7 +111,7 @@ class Person:
 
     def log_in(self) -> None:
         """Log in with e-mail and password."""
-        self._token = ""
+        self.token = ""
         body = {"email": self.email, "password": self.password}
         self._keep(self.call("POST", "/api/auth/v1/sessions", json=body))
 
@@ -126,11 +126,11 @@ class Person:
         return response
 
     def _again(self, provider: str) -> None:
-        self._token = ""
+        self.token = ""
         self.log_in_with_product(provider)
 
     def _keep(self, session: dict[str, Any]) -> None:
-        self._token = session["access_token"]
+        self.token = session["access_token"]
         self._token_until = time.monotonic() + session["expires_in"] - 20
 
 

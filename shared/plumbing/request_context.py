@@ -67,14 +67,15 @@ class RequestContext:
                 status = message["status"]
                 message["headers"] = [*message["headers"], (b"x-request-id", state["correlation_id"].encode())]
             elif method == "HEAD":
-                message = {**message, "body": b""}
+                await send({**message, "body": b"", "more_body": False})
+                if message.get("more_body"):
+                    raise ClientDisconnect  # nobody reads on; a stream without end must not run
+                return
             await send(message)
-            if method == "HEAD" and message.get("more_body"):
-                raise ClientDisconnect  # nobody reads on; a stream without end must not run
 
         try:
             if method == "HEAD":
-                scope["method"] = "GET"
+                scope = {**scope, "method": "GET"}  # a copy: the server looks at its own to leave out the body
             await self._app(scope, receive, reply)
         except ClientDisconnect:
             status = status or _CLIENT_GONE

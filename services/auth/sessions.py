@@ -1,0 +1,118 @@
+"""Sessions: one document per family of refresh tokens. It holds a count, never a token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import structlog
+from pydantic import Field
+
+from services.auth.domain import Account, Stored
+from services.auth.tokens import RefreshToken, new_id
+from shared.plumbing.clock import Clock
+from shared.plumbing.errors import Unauthorized
+from shared.plumbing.mongo import Database
+
+log = structlog.get_logger()
+
+Client = Literal["api", "browser"]
+
+
+class Session(Stored):
+    """One log-in on one device."""
+
+    id: str = Field(alias="_id")
+    user_id: str
+    client: Client
+    count: int
+    amr: tuple[str, ...] = ()
+    network: str = ""
+    user_agent: str = ""
+    created_at: datetime
+    rotated_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a session is used from, to be recognised by its owner."""
+
+    client: Client
+    network: str
+    user_agent: str
+
+
+class Sessions:
+    """Starts, carries on and ends sessions."""
+
+    def __init__(self, database: Database, clock: Clock, *, life: timedelta, grace: timedelta) -> None:
+        self._sessions = database["sessions"]
+        self._clock = clock
+        self._life = life
+        self._grace = grace
+
+    async def start(self, account: Account, device: Device, amr: Sequence[str]) -> Session:
+        """A new family; its first token has count 1."""
+        now = self._clock.now()
+        document = {
+            "_id": new_id(),
+            "user_id": account.id,
+            "client": device.client,
+            "count": 1,
+            "amr": list(amr),
+            "network": device.network,
+            "user_agent": device.user_agent[:200],
+            "created_at": now,
+            "rotated_at": now,
+            "expires_at": now + self._life,
+            "ended_at": None,
+        }
+        await self._sessions.insert_one(document)
+        return Session.model_validate(document)
+
+    async def rotate(self, token: RefreshToken) -> Session:
+        """Replace the newest token of a session, once; returns the session with its new count.
+
+        Whoever brings the token just replaced within the grace time gets the same successor again: browser tabs
+        refresh side by side, and answers get lost. Later, or with an older token, two parties hold the family, and
+        it ends for both. Raises 401 `session-ended`, 401 `refresh-reused`.
+        """
+        now = self._clock.now()
+        standing = {"_id": token.session_id, "ended_at": None, "expires_at": {"$gt": now}}
+        document = await self._sessions.find_one_and_update(
+            {**standing, "count": token.count},
+            {"$inc": {"count": 1}, "$set": {"rotated_at": now}},
+            return_document=True,
+        )
+        if document is None:
+            document = await self._sessions.find_one(standing)
+            if document is None:
+                raise session_ended()
+            if document["count"] != token.count + 1 or now - document["rotated_at"] > self._grace:
+                await self.end(document["user_id"], token.session_id, "refresh-reused")
+                log.warning("refresh_reused", user_id=document["user_id"], session_id=token.session_id)
+                raise Unauthorized(
+                    "refresh-reused", "This session has ended", "A refresh token was used twice. Log in again."
+                )
+        return Session.model_validate(document)
+
+    async def end(self, user_id: str, session_id: str, because: str) -> bool:
+        """End one of the user's sessions. False if it was none or had ended."""
+        done = await self._sessions.update_one(
+            {"_id": session_id, "user_id": user_id, "ended_at": None},
+            {"$set": {"ended_at": self._clock.now(), "ended_because": because}},
+        )
+        return done.modified_count > 0
+
+    async def of(self, user_id: str) -> list[Session]:
+        """The user's standing sessions, the newest first, 100 at most."""
+        which = {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": self._clock.now()}}
+        cursor = self._sessions.find(which).sort("created_at", -1).limit(100)
+        return [Session.model_validate(document) async for document in cursor]
+
+
+def session_ended() -> Unauthorized:
+    """Logged out, expired, or never there."""
+    return Unauthorized("session-ended", "This session has ended", "Log in again.")

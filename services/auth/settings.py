@@ -1,0 +1,105 @@
+"""Settings of auth; the variables are AUTH_<FIELD>."""
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
+from pydantic_settings import SettingsConfigDict
+
+from shared.plumbing.sealing import Sealer
+from shared.plumbing.settings import Port, ServiceSettings, Url
+
+
+def _sealing_key(value: SecretStr) -> SecretStr:
+    Sealer(value.get_secret_value())  # raises ValueError without quoting it
+    return value
+
+
+def _issuer(value: str) -> str:
+    if not value.startswith(("https://", "http://")) or "?" in value or "#" in value:
+        raise ValueError("must be an address without query and fragment")
+    return value
+
+
+SealingKey = Annotated[SecretStr, AfterValidator(_sealing_key)]
+# Compared letter by letter with what the provider says, so an end slash stays.
+Issuer = Annotated[str, AfterValidator(_issuer)]
+
+
+class ProviderSettings(BaseModel):
+    """A product beside the marketplace: its log-in (OpenID Connect) and its directory of workspaces."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    id: str = Field(pattern=r"^[a-z][a-z0-9-]{0,31}$")
+    """Part of addresses (`/login/{id}`, `/directory/{id}/…`) and of every identity: never changes."""
+    label: str = Field(min_length=1, max_length=60)
+    """As in *Log in with (label)*."""
+    issuer: Issuer
+    client_id: str = Field(min_length=1)
+    client_secret: SecretStr
+    product: str = ""
+    """The product of its workspaces, as add-ons name it in their listing."""
+    region: str = ""
+    """The data region that its accounts are in, shown to people."""
+    trusted_email: bool = False
+    """Whether its `email_verified` counts; without trust Souk mails its own link."""
+    create_workspace_url: Url | None = None
+    directory_token: SecretStr | None = None
+    """What the product's directory push authenticates with; without one it cannot push."""
+
+
+class AuthSettings(ServiceSettings):
+    """Ports, keys, providers, lifetimes and limits."""
+
+    model_config = SettingsConfigDict(env_prefix="AUTH_")
+
+    http_port: Port = 8101
+    internal_port: Port = 9101
+    mongo_database: str = "souk_auth"
+
+    # Encrypts the signing keys at rest, and makes refresh tokens. Base64 of 32 bytes; more than one, comma
+    # separated, while it is being replaced: the first is used for what is new, all of them open what is old.
+    master_key: SealingKey
+    # Seals addresses and links for the notifier, which holds the same key.
+    sealing_key: SealingKey
+    # A JSON list; see ProviderSettings.
+    providers: tuple[ProviderSettings, ...] = ()
+    # What local workspaces belong to, for add-ons that are made for certain products.
+    local_product: str = ""
+
+    # Every service believes an access token until it ends, so this is also how long a log-out takes to arrive.
+    access_token_seconds: int = Field(default=300, ge=30, le=3600)
+    session_days: int = Field(default=30, ge=1, le=365)
+    # Within this time the replaced refresh token gets the same successor again: two tabs, or a lost answer.
+    refresh_grace_seconds: int = Field(default=10, ge=0, le=60)
+    link_hours: int = Field(default=24, ge=1, le=168)
+
+    # Sign-up and resend answer no sooner, so that their time does not tell who has an account.
+    quiet_answer_seconds: float = Field(default=0.2, ge=0)
+
+    # argon2id; OWASP's smallest choice, about 20 ms and 19 MiB per log-in.
+    password_memory_kib: int = Field(default=19_456, ge=8_192)
+    password_passes: int = Field(default=2, ge=1)
+    password_lanes: int = Field(default=1, ge=1)
+    # Hashes at a time; more than cores only adds memory. Whoever waits behind `password_queue` others gets a 503.
+    password_threads: int = Field(default=2, ge=1, le=64)
+    password_queue: int = Field(default=200, ge=1)
+
+    # Limits hold per process. An address is limited together with the caller's network, so that nobody can lock
+    # somebody else out by guessing from elsewhere.
+    log_ins_per_minute: int = Field(default=10, ge=1)
+    refreshes_per_minute: int = Field(default=30, ge=1)
+    mails_per_hour: int = Field(default=5, ge=1)
+    # Log-ins, sign-ups and mails of one network (IPv4 address, IPv6 /64) together.
+    network_requests_per_minute: int = Field(default=120, ge=1)
+
+    @model_validator(mode="after")
+    def _providers_have_different_ids(self) -> Self:
+        ids = [provider.id for provider in self.providers]
+        if len(set(ids)) < len(ids):
+            raise ValueError("two providers have the same id")
+        return self
+
+    def provider(self, provider_id: str) -> ProviderSettings | None:
+        """The provider of this id."""
+        return next((one for one in self.providers if one.id == provider_id), None)

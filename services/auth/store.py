@@ -1,0 +1,193 @@
+"""The collections of auth: their indexes, and the one way in which a document changes.
+
+A change is read, decided by a pure function, and written where the version is still the one that was read. The
+same write stores what it tells: events and mails in the outbox, the mark for the state record.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+from pymongo import IndexModel
+from pymongo.errors import DuplicateKeyError
+
+from services.auth.domain import SCHEMA, Change
+from shared.contracts.envelope import Envelope, Message, TopicKind
+from shared.plumbing.clock import Clock
+from shared.plumbing.errors import Conflict, NotFound, Unavailable
+from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes
+from shared.plumbing.outbox import OUTBOX_INDEX, OutboxRelay, stored
+from shared.plumbing.state_relay import STATE_INDEXES, StateRelay
+
+SOURCE = "/souk/auth"
+_TRIES = 20
+
+INDEXES = {
+    "users": (
+        IndexModel([("email_key", 1)], name="email", unique=True),
+        IndexModel(
+            [("identities.provider", 1), ("identities.sub", 1)],
+            name="identity",
+            unique=True,
+            # An account without any would count as one with the identity (null, null).
+            partialFilterExpression={"identities.sub": {"$exists": True}},
+        ),
+        IndexModel(
+            [("identities_changed_at", 1)],
+            name="identities_changed",
+            partialFilterExpression={"identities_changed_at": {"$type": "date"}},
+        ),
+        OUTBOX_INDEX,
+        *STATE_INDEXES,
+    ),
+    "workspaces": (
+        IndexModel([("members.user_id", 1), ("_id", 1)], name="member"),
+        IndexModel([("provider", 1), ("members.subject", 1)], name="subject"),
+        IndexModel(
+            [("unresolved_at", 1)],
+            name="unresolved",
+            partialFilterExpression={"unresolved_at": {"$type": "date"}},
+        ),
+        *STATE_INDEXES,
+    ),
+    "sessions": (
+        IndexModel([("user_id", 1), ("created_at", -1)], name="user"),
+        # Ended and expired families are of no use but to tell a thief from a latecomer.
+        IndexModel([("expires_at", 1)], name="expired", expireAfterSeconds=86_400),
+    ),
+}
+
+
+async def prepare(database: Database) -> None:
+    """Create the indexes."""
+    for name, indexes in INDEXES.items():
+        await ensure_indexes(database[name], indexes)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What a change belongs to, for those who follow it through logs and events."""
+
+    correlation_id: str
+    traceparent: str | None = None
+
+
+class _Model(Protocol):
+    @classmethod
+    def model_validate(cls, obj: Any) -> Any: ...
+
+
+Model = TypeVar("Model", bound=_Model)
+
+
+class Documents(Generic[Model]):
+    """Documents of one collection, each changed by compare-and-set on its version."""
+
+    def __init__(
+        self,
+        collection: Collection,
+        model: type[Model],
+        clock: Clock,
+        states: StateRelay,
+        outbox: OutboxRelay | None = None,
+        *,
+        missing: Callable[[], Exception] = lambda: NotFound("not-found", "There is no such thing"),
+    ) -> None:
+        self.collection = collection
+        self._model = model
+        self._clock = clock
+        self._states = states
+        self._outbox = outbox
+        self._missing = missing
+
+    def read(self, document: Document) -> Model:
+        """The document as this release knows it."""
+        found: Model = self._model.model_validate(document)
+        return found
+
+    async def find(self, which: Document, projection: Document | None = None) -> Model | None:
+        """The one that matches."""
+        document = await self.collection.find_one(which, projection)
+        return None if document is None else self.read(document)
+
+    async def insert(self, document: Document, messages: Sequence[Message], cause: Cause) -> bool:
+        """Store a new document and what it tells. False if it meets a unique index; nothing is stored then."""
+        now = self._clock.now()
+        entries, seq = self._entries(document["_id"], 0, document["version"], messages, cause)
+        fresh = {**document, "state_marked_at": now}
+        if entries:
+            fresh |= {"seq": seq, "outbox": entries, "outbox_since": now}
+        try:
+            await self.collection.insert_one(fresh)
+        except DuplicateKeyError:
+            return False
+        self._tell(document["_id"], entries)
+        return True
+
+    async def change(self, document_id: str, decide: Callable[[Model], Change | None], cause: Cause) -> Model:
+        """Apply what `decide` makes of the newest state, and return the result; None changes nothing.
+
+        Raises what `decide` raises, the collection's *missing*, 409 `taken` when the change meets a unique index,
+        409 `changed-meanwhile` if others are always faster.
+        """
+        for _ in range(_TRIES):
+            document = await self.collection.find_one({"_id": document_id})
+            if document is None:
+                raise self._missing()
+            if document["schema"] > SCHEMA:
+                raise Unavailable("newer-release", "A newer release looks after this", retry_after=5)
+            change = decide(self.read(document))
+            if change is None:
+                return self.read(document)
+            if (changed := await self._write(document, change, cause)) is not None:
+                return self.read(changed)
+        raise Conflict("changed-meanwhile", "Others are changing this at the same time", "Try again.")
+
+    async def _write(self, document: Document, change: Change, cause: Cause) -> Document | None:
+        now = self._clock.now()
+        version = document["version"] + 1
+        entries, seq = self._entries(document["_id"], document.get("seq", 0), version, change.messages, cause)
+        fields = {**change.fields, "version": version}
+        update: Document = {"$set": fields}
+        if change.public:
+            fields["state_marked_at"] = now
+        if entries:
+            fields["seq"] = seq
+            update["$push"] = {"outbox": {"$each": entries}}
+            update["$min"] = {"outbox_since": now}  # the oldest of what is pending, for the sweeper
+        try:
+            done = await self.collection.update_one({"_id": document["_id"], "version": document["version"]}, update)
+        except DuplicateKeyError:
+            raise Conflict("taken", "This belongs to another account already") from None
+        if not done.matched_count:
+            return None
+        pending = [*document.get("outbox", ()), *entries]
+        self._tell(document["_id"], pending if entries else (), state=change.public)
+        return {**document, **fields, "outbox": pending}
+
+    def _tell(self, document_id: str, entries: Sequence[Document], *, state: bool = True) -> None:
+        if state:
+            self._states.mark([document_id])
+        if self._outbox is not None:
+            self._outbox.dispatch(document_id, entries)
+
+    def _entries(
+        self, document_id: str, seq: int, version: int, messages: Sequence[Message], cause: Cause
+    ) -> tuple[list[Document], int]:
+        """The outbox entries, and the sequence number after them: events count, commands do not."""
+        entries = []
+        for number, message in enumerate(messages):
+            event = message.topic.kind is TopicKind.EVENT
+            seq += event
+            envelope: Envelope[Message] = Envelope(
+                id=f"{document_id}:{seq}" if event else f"{document_id}:v{version}:{number}",
+                source=SOURCE,
+                subject=document_id,
+                time=self._clock.now(),
+                data=message,
+                correlation_id=cause.correlation_id,
+                traceparent=cause.traceparent,
+                seq=seq if event else None,
+            )
+            entries.append(stored(envelope))
+        return entries, seq

@@ -1,0 +1,67 @@
+"""What people type: addresses, names, passwords. Each type refuses what cannot be kept, and keeps one form of it."""
+
+import re
+import unicodedata
+from typing import Annotated
+
+from email_validator import EmailNotValidError, validate_email
+from pydantic import AfterValidator, BeforeValidator, Field
+from pydantic_core import PydanticCustomError
+
+_HEX_ID = re.compile(r"[0-9a-f]{24}")
+
+
+def _printable(text: str) -> str:
+    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
+        raise PydanticCustomError("text", "Text may not hold control characters")
+    return text
+
+
+def _one_line(text: object) -> object:
+    return unicodedata.normalize("NFC", text).strip() if isinstance(text, str) else text
+
+
+def _address(text: str) -> str:
+    try:
+        # No look into DNS: it would tell others who signs up, and make a slow name server ours to wait for.
+        # The part before the @ is ASCII, because not every mail server on the way takes anything else.
+        found = validate_email(unicodedata.normalize("NFKC", text), check_deliverability=False, allow_smtputf8=False)
+    except EmailNotValidError as exc:
+        raise PydanticCustomError("email", "{reason}", {"reason": str(exc)[:200]}) from None
+    return found.ascii_email or found.normalized
+
+
+def address_key(address: str) -> str:
+    """What is unique: two spellings of one mailbox are one account."""
+    return unicodedata.normalize("NFKC", address).casefold()
+
+
+def _no_nul(text: str) -> str:
+    if "\x00" in text:
+        raise PydanticCustomError("text", "A password may not hold NUL")
+    return unicodedata.normalize("NFKC", text)  # NIST SP 800-63B: the same keys on another keyboard
+
+
+def is_id(text: str) -> bool:
+    """Whether this can be the id of a user or workspace (24 hex characters, the wire contract's form)."""
+    return _HEX_ID.fullmatch(text) is not None
+
+
+Address = Annotated[str, BeforeValidator(_one_line), Field(max_length=254), AfterValidator(_address)]
+"""An e-mail address, its domain in ASCII; upper and lower case as given."""
+Password = Annotated[
+    str, Field(min_length=10, max_length=1000, json_schema_extra={"format": "password"}), AfterValidator(_no_nul)
+]
+"""Length is counted as given, so that no text grows or shrinks past the rule."""
+GivenPassword = Annotated[
+    str, Field(max_length=1000, json_schema_extra={"format": "password"}), AfterValidator(_no_nul)
+]
+"""At log-in: any text that could be a password."""
+DisplayName = Annotated[str, BeforeValidator(_one_line), Field(max_length=100), AfterValidator(_printable)]
+WorkspaceName = Annotated[
+    str, BeforeValidator(_one_line), Field(min_length=1, max_length=100), AfterValidator(_printable)
+]
+Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Region = Annotated[str, Field(max_length=32, pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$")]
+Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+"""Who somebody is at a provider; compared byte by byte (OpenID Connect Core §2)."""

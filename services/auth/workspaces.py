@@ -1,0 +1,221 @@
+"""Workspaces: who is in them, what may be changed by whom, and what a product's push makes of them. Pure."""
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Literal
+
+import orjson
+from pydantic import Field
+
+from services.auth.domain import SCHEMA, Change, Stored
+from shared.contracts.auth import Plan, Role, WorkspaceAdmin, WorkspaceChanged
+from shared.plumbing.errors import Conflict, Forbidden, NotFound
+
+_RANK = {Role.MEMBER: 0, Role.ADMIN: 1, Role.OWNER: 2}
+MANAGING = frozenset({Role.OWNER, Role.ADMIN})
+
+
+class Member(Stored):
+    """One entry: by user in a local workspace; by the provider's subject, with the user once known, in a product's."""
+
+    user_id: str | None = None
+    subject: str | None = None
+    role: Role
+
+
+class Workspace(Stored):
+    """A workspace; `members` may be only those of one user, depending on what was read."""
+
+    id: str = Field(alias="_id")
+    version: int
+    name: str
+    provider: str | None = None
+    product: str = ""
+    region: str = ""
+    plan: Plan = Plan.FREE
+    requires_two_factor: bool = False
+    active: bool = True
+    members: tuple[Member, ...] = ()
+    directory_version: int | None = None
+    directory_digest: str | None = Field(default=None, repr=False)
+    deleted_at: datetime | None = None
+
+
+def role_of(workspace: Workspace, user_id: str) -> Role | None:
+    """The highest role: a person may be in a product's workspace by several of its accounts."""
+    roles = [member.role for member in workspace.members if member.user_id == user_id]
+    return max(roles, key=_RANK.__getitem__, default=None)
+
+
+def membership(workspace: Workspace, user_id: str) -> Role:
+    """The role of somebody for whom the workspace exists at all. Raises 404 `workspace-not-found`."""
+    role = None if workspace.deleted_at else role_of(workspace, user_id)
+    if role is None:
+        raise workspace_not_found()
+    return role
+
+
+def workspace_not_found() -> NotFound:
+    """Also for those who are there and not for the caller to know."""
+    return NotFound("workspace-not-found", "There is no such workspace", "Or you are not a member of it.")
+
+
+def managing(workspace: Workspace, user_id: str) -> Role:
+    """As `membership`, for owners and admins of a workspace that Souk itself owns.
+
+    Raises 404 `workspace-not-found`, 403 `not-admin`, 409 `workspace-owned-by-product`.
+    """
+    role = membership(workspace, user_id)
+    if role not in MANAGING:
+        raise Forbidden("not-admin", "Only owners and admins of the workspace may do this")
+    refuse_if_pushed(workspace)
+    return role
+
+
+def refuse_if_pushed(workspace: Workspace) -> None:
+    """Raises 409 `workspace-owned-by-product`: what a product pushes is read-only here."""
+    if workspace.provider is not None:
+        raise Conflict(
+            "workspace-owned-by-product",
+            "This workspace belongs to a product",
+            "Change it there; the product tells us by itself.",
+            provider=workspace.provider,
+        )
+
+
+def new_workspace(
+    *, workspace_id: str, name: str, region: str, product: str, owner_id: str, now: datetime
+) -> dict[str, Any]:
+    """The document of a local workspace; its creator is the owner."""
+    return {
+        "_id": workspace_id,
+        "schema": SCHEMA,
+        "version": 1,
+        "name": name,
+        "provider": None,
+        "product": product,
+        "region": region,
+        "plan": Plan.FREE,
+        "requires_two_factor": False,
+        "active": True,
+        "members": [{"user_id": owner_id, "role": Role.OWNER}],
+        "deleted_at": None,
+        "created_at": now,
+        "created_by": owner_id,
+    }
+
+
+def change_role(workspace: Workspace, actor_id: str, user_id: str, role: Role) -> Change | None:
+    """Give a member another role. Owners are made and unmade by owners only; the last one stays.
+
+    Raises as `managing`, and 404 `member-not-found`, 403 `not-owner`, 409 `last-owner`.
+    """
+    actor = managing(workspace, actor_id)
+    before = _role_of_member(workspace, user_id)
+    if Role.OWNER in (before, role) and actor is not Role.OWNER:
+        raise Forbidden("not-owner", "Only an owner makes and unmakes owners")
+    if before is role:
+        return None
+    return _members(
+        [
+            member.model_copy(update={"role": role}) if member.user_id == user_id else member
+            for member in workspace.members
+        ]
+    )
+
+
+def remove(workspace: Workspace, actor_id: str, user_id: str) -> Change:
+    """Take a member out, or leave. Raises as `change_role`; whoever leaves needs no role to do so."""
+    if actor_id == user_id:
+        membership(workspace, actor_id)
+        refuse_if_pushed(workspace)
+    else:
+        actor = managing(workspace, actor_id)
+        if _role_of_member(workspace, user_id) is Role.OWNER and actor is not Role.OWNER:
+            raise Forbidden("not-owner", "Only an owner removes an owner")
+    return _members([member for member in workspace.members if member.user_id != user_id])
+
+
+def _role_of_member(workspace: Workspace, user_id: str) -> Role:
+    role = role_of(workspace, user_id)
+    if role is None:
+        raise NotFound("member-not-found", "This account is not a member of the workspace")
+    return role
+
+
+def _members(members: Sequence[Member]) -> Change:
+    if not any(member.role is Role.OWNER for member in members):
+        raise Conflict("last-owner", "A workspace keeps at least one owner", "Make somebody else an owner first.")
+    return Change({"members": [member.model_dump(exclude_none=True) for member in members]})
+
+
+def resolved(members: Iterable[Member], users: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The members with the users that their subjects belong to at present; `users` by subject."""
+    return [
+        {"subject": member.subject, "role": member.role}
+        | ({"user_id": users[member.subject]} if member.subject is not None and member.subject in users else {})
+        for member in members
+    ]
+
+
+# --- what a product pushes ---
+
+Verdict = Literal["apply", "known", "older"]
+
+
+def digest_of(pushed: Mapping[str, Any]) -> str:
+    """Equal for equal content, in whatever order the members come."""
+    members = sorted(pushed["members"], key=lambda member: str(member["subject"]))
+    text = orjson.dumps({**pushed, "members": members}, option=orjson.OPT_SORT_KEYS)
+    return hashlib.sha256(text).hexdigest()
+
+
+def judge_push(known: Workspace | None, provider: str, version: int, digest: str) -> Verdict:
+    """Whether a push is news. A withdrawn workspace keeps its version, so an old push does not bring it back.
+
+    Raises 409 `workspace-owned-elsewhere`, and 409 `directory-version-conflict` for one version of two contents.
+    """
+    if known is None:
+        return "apply"
+    if known.provider != provider or known.directory_version is None:
+        raise Conflict("workspace-owned-elsewhere", "This workspace id belongs to somebody else")
+    if version < known.directory_version:
+        return "older"
+    if version > known.directory_version:
+        return "apply"
+    if digest != known.directory_digest:
+        raise Conflict(
+            "directory-version-conflict",
+            "This version was pushed with other content",
+            "Every change of a workspace needs a higher version.",
+            version=version,
+        )
+    return "known"
+
+
+# --- what others may know ---
+
+
+def state_of(document: Mapping[str, Any]) -> WorkspaceChanged:
+    """The state record of a workspace document."""
+    workspace = Workspace.model_validate(document)
+    if workspace.deleted_at is not None:
+        return WorkspaceChanged(workspace_id=workspace.id, version=workspace.version, deleted=True)
+    roles: dict[str, Role] = {}
+    for member in workspace.members:
+        if member.user_id is not None and _RANK[member.role] >= _RANK[roles.get(member.user_id, Role.MEMBER)]:
+            roles[member.user_id] = member.role
+    return WorkspaceChanged(
+        workspace_id=workspace.id,
+        version=workspace.version,
+        name=workspace.name,
+        provider=workspace.provider,
+        product=workspace.product,
+        region=workspace.region,
+        plan=workspace.plan,
+        requires_two_factor=workspace.requires_two_factor,
+        active=workspace.active,
+        admins=tuple(WorkspaceAdmin(user_id=one, role=role) for one, role in roles.items() if role is not Role.MEMBER),
+        members=tuple(one for one, role in roles.items() if role is Role.MEMBER),
+    )

@@ -3,9 +3,11 @@
 Times, leases and everything that must be looked up come in as values.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 from typing import Literal
 
 from services.installer.domain import Installation, Kind, Snapshot, Workspace
@@ -158,6 +160,13 @@ class RedeliveryAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class SettingsChanged:
+    """Values of structured settings, by setting id, checked against the manifest. Only an installed add-on has them."""
+
+    values: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class SuccessorWaits:
     """The next installation of the same add-on in the same workspace waits for this one's clean-up."""
 
@@ -179,6 +188,7 @@ Input = (
     | RetryAsked
     | UninstallAsked
     | RedeliveryAsked
+    | SettingsChanged
     | SuccessorWaits
     | InstalledLate
 )

@@ -7,8 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
-from typing import Literal
+from typing import Any, Literal
 
 from services.installer.domain import Installation, Kind, Snapshot, Workspace
 from shared.contracts.auth import WorkspaceChecked

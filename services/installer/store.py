@@ -8,6 +8,7 @@ from typing import Any
 
 from services.installer.domain import Installation
 from services.installer.messages import Decision, Input, InstallAsked
+from shared.contracts.installer import State
 from shared.plumbing.mongo import Document
 
 
@@ -60,13 +61,13 @@ class InstallationStore:
         raise NotImplementedError
 
     async def by_workspace(
-        self, workspace_id: str, *, after: tuple[datetime, str] | None = None, limit: int = 50, live: bool | None = None
+        self, workspace_id: str, *, after: tuple[datetime, str] | None = None, limit: int = 50, state: State | None = None
     ) -> list[Installation]:
         """Newest request first. `after` is (`requested_at`, `id`) of the last one of the page before."""
         raise NotImplementedError
 
     async def by_addon(
-        self, addon_key: str, *, after: tuple[datetime, str] | None = None, limit: int = 50, live: bool | None = None
+        self, addon_key: str, *, after: tuple[datetime, str] | None = None, limit: int = 50, state: State | None = None
     ) -> list[Installation]:
         """As `by_workspace`, for publishers and operators."""
         raise NotImplementedError

@@ -67,6 +67,12 @@ class Reads:
         which = {"admins.user_id": user_id, "deleted": {"$ne": True}}
         return await self._workspaces.find(which, _WORKSPACE).to_list()
 
+    async def is_in_one_of(self, workspace_ids: Sequence[str], user_id: str) -> bool:
+        """Whether the user is in any of these workspaces, in whatever role."""
+        mine = [{"admins.user_id": user_id}, {"members": user_id}]
+        which = {"_id": {"$in": list(workspace_ids)}, "deleted": {"$ne": True}, "$or": mine}
+        return await self._workspaces.find_one(which, {"_id": 1}) is not None
+
     async def _with_membership(self, workspace: Document, user_id: str) -> Document:
         if role_in(workspace, user_id) is not None:
             return workspace

@@ -44,6 +44,11 @@ def workspace_not_found() -> Problem:
     return NotFound("workspace-not-found", "There is no such workspace among yours")
 
 
+def installation_not_found() -> Problem:
+    """The installation does not exist, for this caller at least."""
+    return NotFound("installation-not-found", "There is no such installation in any of your workspaces")
+
+
 def not_known_yet(what: str) -> Problem:
     """Nothing was heard of it; news of it may be on its way."""
     return NotFound(

@@ -44,6 +44,10 @@ class TokenRefusedError(Exception):
     """Not a token that we made for an add-on, or no longer one."""
 
 
+class UnknownKidError(TokenRefusedError):
+    """The token names a key that is not known here, or is forged."""
+
+
 @dataclass(frozen=True, slots=True)
 class Holder:
     """The installation that a token speaks for."""
@@ -129,7 +133,7 @@ def read(token: str, find_key: Callable[[str], RSAKey | None], issuer: str, now:
         kid = parsed.headers().get("kid")
         key = find_key(kid) if isinstance(kid, str) else None
         if key is None:
-            raise TokenRefusedError("of an unknown key")
+            raise UnknownKidError("of an unknown key")
         used.append(str(kid))
         return key
 

@@ -1,0 +1,142 @@
+"""The installer's API for browsers and the product: ask, watch, cancel, retry, remove."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path, Query, Request, Response
+
+from services.installer import bodies, refusals, views
+from services.installer.access import Access
+from services.installer.asking import Asking
+from services.installer.bodies import AddOnKey, HexId, InstallRequest
+from services.installer.domain import Installation
+from services.installer.messages import CancelAsked, RetryAsked, UninstallAsked, Verdict
+from services.installer.store import InstallationStore
+from services.installer.views import InstallationDetail, InstallationView
+from shared.contracts.installer import State
+from shared.plumbing.errors import Conflict, Invalid
+from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems, traceparent
+from shared.plumbing.logging import to_json
+from shared.plumbing.security import CurrentUser
+
+_REFUSALS = (
+    *("400 idempotency-key-missing", "422 idempotency-key-invalid", "422 idempotency-key-reused"),
+    *("404 account-not-known-yet", "404 workspace-not-known-yet", "404 addon-not-known-yet"),
+    *("404 workspace-not-found", "404 addon-not-found", "403 not-admin", "409 already-installed"),
+    *("422 email-not-verified", "422 workspace-inactive", "422 addon-withdrawn", "422 product-not-compatible"),
+    *("422 plan-too-low", "422 two-factor-required", "422 region-not-acknowledged", "415 unsupported-media-type"),
+    "token-missing",
+)
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "1 to 64 visible ASCII characters of the caller's own; repeat it when repeating the request.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,64}$"},
+    "example": "install-timer-7f3a",
+}
+_ASK = {
+    "parameters": [_KEY_PARAMETER],
+    "requestBody": {"required": True, "content": {"application/json": {"schema": InstallRequest.model_json_schema()}}},
+}
+Id = Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")]
+_BY_ADDON = ("404 addon-not-found", "403 not-the-publisher")
+_CHANGE_PROBLEMS = ("token-missing", "404 installation-not-found", "403 not-admin")
+
+
+def router(asking: Asking, access: Access, store: InstallationStore) -> APIRouter:
+    """Routes of installations."""
+    api = APIRouter(prefix=views.PATH, tags=["installations"])
+
+    @api.post(
+        "",
+        status_code=202,
+        response_model=InstallationView,
+        responses=problems(*_REFUSALS),
+        openapi_extra=_ASK,
+    )
+    async def request_installation(request: Request, user: CurrentUser) -> Response:
+        """Ask for an add-on in a workspace. Accepted means: it will be installed, or fail with a reason."""
+        key = bodies.idempotency_key(request)
+        body = await bodies.install_request(request)
+        one = await asking.ask(user.user_id, key, body, correlation_id(request), traceparent(request))
+        return _answer(views.installation(one), 202, {"Location": f"{views.PATH}/{one.id}"})
+
+    @api.get(
+        "",
+        responses=problems(
+            "token-missing", "400 invalid-cursor", "404 workspace-not-found", "404 workspace-not-known-yet", *_BY_ADDON
+        ),
+    )
+    async def list_installations(
+        user: CurrentUser,
+        *,
+        workspace: Annotated[HexId | None, Query(description="Those in a workspace of the caller's")] = None,
+        addon: Annotated[AddOnKey | None, Query(description="Those of an add-on of the caller's")] = None,
+        state: Annotated[State | None, Query()] = None,
+        cursor: Annotated[str | None, Query(max_length=500)] = None,
+        limit: Annotated[int, Query(ge=1, le=200)] = 50,
+    ) -> Page[InstallationView]:
+        """The newest request first; by workspace for its members, by add-on for its publisher and operators."""
+        after = decode_cursor(cursor, tuple[datetime, str]) if cursor else None
+        if workspace is not None and addon is None:
+            await access.workspace(workspace, user.user_id)
+            found = await store.by_workspace(workspace, state=state, after=after, limit=limit + 1)
+        elif addon is not None and workspace is None:
+            await access.published(addon, user)
+            found = await store.by_addon(addon, state=state, after=after, limit=limit + 1)
+        else:
+            raise Invalid("invalid-request", "The request is not valid", "Name either a workspace or an add-on.")
+        return _page(found, limit)
+
+    @api.get("/{installation_id}", responses=problems("token-missing", "404 installation-not-found"))
+    async def read_installation(installation_id: Id, user: CurrentUser) -> InstallationDetail:
+        """One installation with its timeline, for members of its workspace."""
+        one = await access.seen(installation_id, user.user_id)
+        older = await store.older_history(one.id) if one.steps > len(one.history) else []
+        return InstallationDetail(**views.detail(one, older))
+
+    @api.post("/{installation_id}/cancel", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-pending"))
+    async def cancel_installation(installation_id: Id, user: CurrentUser) -> InstallationView:
+        """Give up a pending installation; it fails with reason `cancelled`."""
+        await access.administered(installation_id, user.user_id)
+        return await change(installation_id, CancelAsked(user.user_id), "not-pending", "The outcome is already set")
+
+    @api.post(
+        "/{installation_id}/retry", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 nothing-to-retry")
+    )
+    async def retry_installation(installation_id: Id, user: CurrentUser) -> InstallationView:
+        """Do the next thing now in place of later. Never changes an outcome: after a failure, ask anew."""
+        await access.administered(installation_id, user.user_id)
+        return await change(installation_id, RetryAsked(user.user_id), "nothing-to-retry", "Nothing is due any more")
+
+    @api.delete("/{installation_id}", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-installed"))
+    async def uninstall(installation_id: Id, user: CurrentUser) -> InstallationView:
+        """Remove an installed add-on. It is told, however long that takes; its tokens end at once."""
+        await access.administered(installation_id, user.user_id)
+        return await change(installation_id, UninstallAsked(user.user_id), "not-installed", "It is not installed")
+
+    async def change(
+        installation_id: str, message: CancelAsked | RetryAsked | UninstallAsked, slug: str, title: str
+    ) -> InstallationView:
+        decision = await store.ask(installation_id, message)
+        if decision is None:
+            raise refusals.installation_not_found()
+        if decision.verdict is Verdict.NOT_ALLOWED:
+            state = views.installation(decision.installation)
+            raise Conflict(slug, title, installation={name: state[name] for name in ("id", "state", "outcome")})
+        return InstallationView(**views.installation(decision.installation))
+
+    return api
+
+
+def _page(found: Sequence[Installation], limit: int) -> Page[InstallationView]:
+    items = [InstallationView(**views.installation(one)) for one in found[:limit]]
+    last = found[limit - 1] if len(found) > limit else None
+    return Page(items=items, next=encode_cursor((last.requested_at, last.id)) if last else None)
+
+
+def _answer(content: dict[str, Any], status: int, headers: dict[str, str]) -> Response:
+    """Written without a second validation: this is the hot path."""
+    return Response(to_json(content), status, headers, "application/json")

@@ -82,7 +82,7 @@ def read(envelope: Envelope) -> Mail:
 
 def _body(message: EmailMessage, kind: str) -> str:
     part = message.get_body((kind,))
-    return str(part.get_content()) if isinstance(part, EmailMessage) else ""
+    return str(part.get_content()).replace("\r\n", "\n") if isinstance(part, EmailMessage) else ""
 
 
 def web_app(mailbox: Mailbox) -> web.Application:

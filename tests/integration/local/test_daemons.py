@@ -68,7 +68,7 @@ def test_a_program_that_does_not_exist_is_told(daemon: Daemon, tmp_path: Path) -
 
 def test_a_pid_file_of_an_earlier_process_protects_whoever_has_the_pid_now(daemon: Daemon, tmp_path: Path) -> None:
     """The pid is in use, by a process that started at another time."""
-    with subprocess.Popen(PATIENT, stdout=subprocess.DEVNULL) as stranger:
+    with subprocess.Popen(PATIENT, stdout=subprocess.DEVNULL) as stranger:  # noqa: S603 -- our own program
         daemon.pid_file.parent.mkdir()
         daemon.pid_file.write_text(f"{stranger.pid} some-boot:12345\n")
 
@@ -87,7 +87,7 @@ def test_a_start_that_is_interrupted_leaves_a_process_that_can_be_found(daemon: 
         f"Daemon('part', Path({str(daemon.pid_file)!r}), Path({str(daemon.log_file)!r}))"
         f".start({PATIENT!r}, os.environ, Path({str(tmp_path)!r})); os.kill(os.getpid(), 9)"
     )
-    subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[3])
+    subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[3])  # noqa: S603 -- our own
 
     assert daemon.pid() is not None
     assert daemon.stop(seconds=5)

@@ -4,10 +4,10 @@ Their errors are the platform's `{"message", "code"}`, not problem documents, be
 """
 
 from collections.abc import Callable, Coroutine
+from http import HTTPStatus
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
-from fastapi.exceptions import RequestValidationError
 from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
 
@@ -15,8 +15,8 @@ from services.installer.addon_access import AddOnAccess, AddOnProblem, Caller
 from services.installer.addon_desk import AddOnDesk
 from services.installer.addresses import WIRE_PATH
 from services.installer.bodies import json_body
-from shared.plumbing.errors import Problem, TooMany
 from shared.plumbing.logging import to_json
+from shared.plumbing.problems import to_problem
 
 
 class _WireRoute(APIRoute):
@@ -30,12 +30,10 @@ class _WireRoute(APIRoute):
                 return await handle(request)
             except AddOnProblem as problem:
                 return _error(request, problem.status, problem.message, problem.code)
-            except TooMany as problem:
-                return _error(request, 429, "Too many requests", 429, problem.headers)
-            except Problem as problem:
-                return _error(request, problem.status, problem.detail or problem.title, problem.status)
-            except RequestValidationError:
-                return _error(request, 400, "The request is not valid", 400)
+            except Exception as error:  # noqa: BLE001 - whatever it is, the add-on reads one form of error only
+                told = to_problem(error)
+                status = HTTPStatus.BAD_REQUEST if told.status == HTTPStatus.UNPROCESSABLE_ENTITY else told.status
+                return _error(request, status, told.detail or told.title, status, told.headers)
 
         return answered
 

@@ -86,7 +86,8 @@ def _is_text(value: object) -> bool:
 def _is_number(value: object) -> bool:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return False
-    return math.isfinite(value) and abs(value) < 2**63  # what JSON, BSON and readers in other languages all carry
+    # What JSON, BSON and readers in other languages all carry. The order matters: isfinite overflows on huge integers.
+    return abs(value) < 2**63 and math.isfinite(value)
 
 
 def _is_texts(value: object) -> bool:

@@ -26,7 +26,7 @@ _REFUSALS = (
     *("404 workspace-not-found", "404 addon-not-found", "403 not-admin", "409 already-installed"),
     *("422 email-not-verified", "422 workspace-inactive", "422 addon-withdrawn", "422 product-not-compatible"),
     *("422 plan-too-low", "422 two-factor-required", "422 region-not-acknowledged", "415 unsupported-media-type"),
-    "token-missing",
+    *("token-missing", "malformed-json", "invalid-request"),
 )
 _KEY_PARAMETER = {
     "name": "Idempotency-Key",

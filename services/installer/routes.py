@@ -23,7 +23,7 @@ ADDON_REQUESTS_PER_SECOND = 50
 
 
 def routers(
-    store: InstallationStore, known: Known, availability: Availability, keys: AddOnKeys, signer: Signer, clock: Clock
+    store: InstallationStore, known: Known, availability: Availability, *, keys: AddOnKeys, signer: Signer, clock: Clock
 ) -> list[APIRouter]:
     """All of them; users' tokens are verified by the API's `state.verifier`."""
     reads = Reads(known)

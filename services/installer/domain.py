@@ -5,7 +5,8 @@ state, outbox and due time together. `documents.py` turns an `Installation` into
 the update that leads from one to the other. Only the pure core changes one, on a copy of its own.
 """
 
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from datetime import datetime
 from enum import StrEnum
 from hashlib import sha256
@@ -65,6 +66,10 @@ class Call:
     """Attempts in the present series; the pause before the next one grows with it."""
     maybe_seen: bool = False
     """An attempt may have reached the add-on without its answer reaching us."""
+
+    def begun(self) -> "Call":
+        """With one attempt more."""
+        return replace(self, attempt=self.attempt + 1, tries=self.tries + 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +205,12 @@ class Installation:
     applied: tuple[str, ...] = ()
     """Ids of the messages that were applied."""
     outbox: tuple[dict[str, Any], ...] = ()
+    parked: tuple[dict[str, Any], ...] = ()
+    """Inputs that met a process too old for this document; see `parking.py`."""
+
+    def copy(self) -> "Installation":
+        """Another one with the same values."""
+        return copy(self)
 
     @property
     def pending(self) -> bool:

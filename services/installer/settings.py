@@ -56,6 +56,8 @@ class InstallerSettings(ServiceSettings):
     install_deadline: Duration = timedelta(minutes=15)
     # Waiting for an add-on that is down, from its first beginning.
     waiting_deadline: Duration = timedelta(days=7)
+    # A waiting installation is woken when the add-on is back; this often it looks by itself.
+    waiting_look: Duration = timedelta(minutes=5)
     # Auth is asked again after this long without an answer.
     reask_after: Duration = timedelta(seconds=30)
     # An answer older than this does not count any more when waiting ends.

@@ -1,0 +1,133 @@
+"""Installations as documents, and two of them as the update between them.
+
+What is null is absent in the document. Updates name what they change, down to the fields of a part, so a part's
+fields that a newer release has added survive; unknown fields are ignored when reading.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from typing import Any
+
+from services.installer.domain import (
+    Call,
+    Check,
+    Flight,
+    Installation,
+    Kind,
+    Loose,
+    Snapshot,
+    Tokens,
+    Workspace,
+)
+from shared.contracts.auth import Plan
+from shared.contracts.installer import Cleanup, Outcome, State
+from shared.contracts.reasons import FailureReason, Side, WaitingFor
+from shared.plumbing.mongo import Document
+
+_PARTS: dict[str, type[Any]] = {
+    "check": Check,
+    "workspace": Workspace,
+    "call": Call,
+    "flight": Flight,
+    "snapshot": Snapshot,
+    "tokens": Tokens,
+}
+_PART_FIELDS = {cls: tuple(field.name for field in fields(cls)) for cls in (*_PARTS.values(), Loose)}
+# Lists that only grow here; the server appends and cuts them.
+_GROWING = frozenset({"history", "outbox"})
+# The store sets these itself.
+_OURS = frozenset({"id", "version"})
+_PLAIN = tuple(
+    field.name for field in fields(Installation) if field.name not in _PARTS.keys() | _GROWING | _OURS | {"loose"}
+)
+_NAMES = tuple(field.name for field in fields(Installation))
+
+_READ: dict[str, Callable[[Any], Any]] = {
+    "state": State,
+    "outcome": Outcome,
+    "cleanup": Cleanup,
+    "waiting_for": WaitingFor,
+    "reason": FailureReason,
+    "side": Side,
+    "acknowledged": tuple,
+    "history": tuple,
+    "applied": tuple,
+    "outbox": tuple,
+    "loose": lambda entries: tuple(_part(Loose, entry) for entry in entries),
+    "call": lambda part: _part(Call, part | {"kind": Kind(part["kind"])}),
+    "flight": lambda part: _part(Flight, part | {"kind": Kind(part["kind"])}),
+    "workspace": lambda part: _part(Workspace, part | {"plan": Plan(part["plan"])}),
+    "snapshot": lambda part: _part(
+        Snapshot, part | {"webhooks": tuple(part["webhooks"]), "scopes": tuple(part["scopes"])}
+    ),
+    "check": lambda part: _part(Check, part),
+    "tokens": lambda part: _part(Tokens, part),
+    "parked": tuple,
+}
+
+
+def from_document(document: Document) -> Installation:
+    """Read a document of this schema or an older one."""
+    values = {name: document[name] for name in _NAMES if name in document}
+    for name, read in _READ.items():
+        if name in values:
+            values[name] = read(values[name])
+    values["live"] = document.get("live", False)
+    return Installation(id=document["_id"], **values)
+
+
+def to_document(one: Installation) -> Document:
+    """The whole document, for inserting it."""
+    document: Document = {"_id": one.id, "version": one.version}
+    for name in (*_PLAIN, *_PARTS, *_GROWING, "loose"):
+        value = _written(getattr(one, name))
+        if value is not None and (name != "live" or value):
+            document[name] = value
+    return document
+
+
+def changes(before: Installation, after: Installation) -> tuple[Document, list[str]]:
+    """What to set and what to remove, the growing lists left out."""
+    found: Document = {}
+    gone: list[str] = []
+    for name in (*_PLAIN, "loose"):
+        new = getattr(after, name)
+        if new != getattr(before, name):
+            if new is None or (name == "live" and not new):
+                gone.append(name)
+            else:
+                found[name] = _written(new)
+    for name in _PARTS:
+        old, new = getattr(before, name), getattr(after, name)
+        if new is old:
+            continue
+        if new is None:
+            gone.append(name)
+        elif old is None:
+            found[name] = _written(new)
+        else:
+            _part_changes(name, old, new, found, gone)
+    return found, gone
+
+
+def _part_changes(name: str, old: Any, new: Any, found: Document, gone: list[str]) -> None:
+    for field in _PART_FIELDS[type(new)]:
+        value = getattr(new, field)
+        if value != getattr(old, field):
+            if value is None:
+                gone.append(f"{name}.{field}")
+            else:
+                found[f"{name}.{field}"] = _written(value)
+
+
+def _part(cls: type[Any], part: Mapping[str, Any]) -> Any:
+    return cls(**{name: part[name] for name in _PART_FIELDS[cls] if name in part})
+
+
+def _written(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return [_written(entry) for entry in value]
+    names = _PART_FIELDS.get(type(value))
+    if names is None:
+        return value
+    return {name: _written(found) for name in names if (found := getattr(value, name)) is not None}

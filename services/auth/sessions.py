@@ -106,6 +106,13 @@ class Sessions:
         )
         return done.modified_count > 0
 
+    async def end_by_token(self, token: RefreshToken, because: str) -> None:
+        """End the session that a token of ours belongs to."""
+        await self._sessions.update_one(
+            {"_id": token.session_id, "ended_at": None},
+            {"$set": {"ended_at": self._clock.now(), "ended_because": because}},
+        )
+
     async def of(self, user_id: str) -> list[Session]:
         """The user's standing sessions, the newest first, 100 at most."""
         which = {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": self._clock.now()}}

@@ -14,7 +14,7 @@ from pymongo.errors import DuplicateKeyError
 from services.auth.domain import SCHEMA, Change
 from shared.contracts.envelope import Envelope, Message, TopicKind
 from shared.plumbing.clock import Clock
-from shared.plumbing.errors import Conflict, NotFound, Unavailable
+from shared.plumbing.errors import Conflict, Unavailable
 from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes
 from shared.plumbing.outbox import OUTBOX_INDEX, OutboxRelay, stored
 from shared.plumbing.state_relay import STATE_INDEXES, StateRelay
@@ -91,7 +91,7 @@ class Documents(Generic[Model]):
         states: StateRelay,
         outbox: OutboxRelay | None = None,
         *,
-        missing: Callable[[], Exception] = lambda: NotFound("not-found", "There is no such thing"),
+        missing: Callable[[], Exception],
     ) -> None:
         self.collection = collection
         self._model = model
@@ -109,6 +109,13 @@ class Documents(Generic[Model]):
         """The one that matches."""
         document = await self.collection.find_one(which, projection)
         return None if document is None else self.read(document)
+
+    async def get(self, document_id: str) -> Model:
+        """The one of this id. Raises the collection's *missing*."""
+        found = await self.find({"_id": document_id})
+        if found is None:
+            raise self._missing()
+        return found
 
     async def insert(self, document: Document, messages: Sequence[Message], cause: Cause) -> bool:
         """Store a new document and what it tells. False if it meets a unique index; nothing is stored then."""

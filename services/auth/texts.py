@@ -9,10 +9,12 @@ from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
 _HEX_ID = re.compile(r"[0-9a-f]{24}")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+_MAX_PATH = 2000
 
 
 def _printable(text: str) -> str:
-    if any(unicodedata.category(letter) in {"Cc", "Cs"} for letter in text):
+    if _CONTROL.search(text):
         raise PydanticCustomError("text", "Text may not hold control characters")
     return text
 
@@ -40,6 +42,18 @@ def _no_nul(text: str) -> str:
     if "\x00" in text:
         raise PydanticCustomError("text", "A password may not hold NUL")
     return unicodedata.normalize("NFKC", text)  # NIST SP 800-63B: the same keys on another keyboard
+
+
+def is_own_path(text: str) -> bool:
+    """Whether this leads to our own origin only: an open redirect would lend our name to anybody.
+
+    Browsers read a backslash as a slash, and `//host` as another host.
+    """
+    return text.startswith("/") and text[1:2] not in ("/", "\\") and len(text) <= _MAX_PATH and _plain(text)
+
+
+def _plain(text: str) -> bool:
+    return _CONTROL.search(text) is None and "\\" not in text
 
 
 def is_id(text: str) -> bool:

@@ -194,6 +194,16 @@ def judge_push(known: Workspace | None, provider: str, version: int, digest: str
     return "known"
 
 
+def judge_withdrawal(known: Workspace, provider: str, version: int | None) -> Verdict:
+    """As `judge_push`; without a version it ends whatever stands. Raises 409 `workspace-owned-elsewhere`."""
+    if known.provider != provider or known.directory_version is None:
+        raise Conflict("workspace-owned-elsewhere", "This workspace id belongs to somebody else")
+    if version is not None and version < known.directory_version:
+        return "older"
+    gone = known.deleted_at is not None and version in (None, known.directory_version)
+    return "known" if gone else "apply"
+
+
 # --- what others may know ---
 
 

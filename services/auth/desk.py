@@ -1,0 +1,89 @@
+"""Handing out tokens: a session's refresh token and its access token, as the client can keep them."""
+
+from datetime import timedelta
+
+import structlog
+from fastapi import Request, Response
+
+from services.auth.accounts import refuse_unverified
+from services.auth.domain import Account
+from services.auth.keyring import Keyring
+from services.auth.sessions import Client, Session, Sessions, session_ended
+from services.auth.store import Documents
+from services.auth.tokens import RefreshToken, RefreshTokens, access_claims
+from services.auth.views import OpenSession, User
+from services.auth.web import Browser, device
+from shared.plumbing.clock import Clock
+
+log = structlog.get_logger()
+
+
+class Desk:
+    """Opens sessions and carries them on."""
+
+    def __init__(
+        self,
+        *,
+        users: Documents[Account],
+        sessions: Sessions,
+        keyring: Keyring,
+        refresh_tokens: RefreshTokens,
+        browser: Browser,
+        clock: Clock,
+        issuer: str,
+        access_life: timedelta,
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._keyring = keyring
+        self._refresh_tokens = refresh_tokens
+        self._browser = browser
+        self._clock = clock
+        self._issuer = issuer
+        self._access_life = access_life
+
+    async def open(
+        self, account: Account, client: Client, request: Request, response: Response, amr: tuple[str, ...]
+    ) -> OpenSession:
+        """Start a session for somebody who has just proved who they are."""
+        session = await self._sessions.start(account, device(request, client), amr)
+        log.info("session_opened", user_id=account.id, session_id=session.id, client=client, amr=amr)
+        return self._hand_out(account, session, response)
+
+    async def carry_on(self, token: RefreshToken, response: Response) -> OpenSession:
+        """Replace a refresh token. Raises as `Sessions.rotate`, and 401 `session-ended` for an account that is gone."""
+        session = await self._sessions.rotate(token)
+        account = await self._users.find({"_id": session.user_id, "deleted_at": None})
+        if account is None or session.created_at < account.sessions_valid_from:
+            raise session_ended()
+        refuse_unverified(account)
+        return self._hand_out(account, session, response)
+
+    def read(self, refresh_token: str) -> RefreshToken:
+        """What a refresh token of ours says. Raises 401 `session-ended` for any other text."""
+        token = self._refresh_tokens.read(refresh_token)
+        if token is None:
+            raise session_ended()
+        return token
+
+    def _hand_out(self, account: Account, session: Session, response: Response) -> OpenSession:
+        claims = access_claims(
+            issuer=self._issuer,
+            user_id=account.id,
+            session_id=session.id,
+            roles=account.roles,
+            amr=session.amr,
+            now=self._clock.now(),
+            life=self._access_life,
+        )
+        refresh_token = self._refresh_tokens.make(RefreshToken(session.id, session.count))
+        response.headers["Cache-Control"] = "no-store"
+        if session.client == "browser":
+            self._browser.remember(response, refresh_token)
+        return OpenSession(
+            access_token=self._keyring.signing().sign(claims),
+            expires_in=int(self._access_life.total_seconds()),
+            refresh_token=refresh_token if session.client == "api" else None,
+            session_id=session.id,
+            user=User.of(account),
+        )

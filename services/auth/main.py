@@ -1,0 +1,158 @@
+"""Auth, put together."""
+
+from datetime import timedelta
+
+from services.auth import render, store
+from services.auth.accounts import Accounts, Links
+from services.auth.api import Parts, routers
+from services.auth.desk import Desk
+from services.auth.directory import Directory
+from services.auth.domain import Account
+from services.auth.handlers import WorkspaceChecks
+from services.auth.keyring import Keyring
+from services.auth.mails import Mails
+from services.auth.membership import Membership
+from services.auth.oidc import OidcClient
+from services.auth.passwords import Passwords
+from services.auth.product_accounts import ProductAccounts
+from services.auth.sessions import Sessions
+from services.auth.settings import AuthSettings
+from services.auth.store import Documents
+from services.auth.store_workspaces import WorkspaceReads
+from services.auth.tokens import RefreshTokens
+from services.auth.trips import Trips
+from services.auth.web import Browser, Limits
+from services.auth.workspaces import Workspace, workspace_not_found
+from shared.contracts import auth, installer, topics
+from shared.plumbing.clock import DatabaseClock
+from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.errors import NotFound
+from shared.plumbing.http import create_api
+from shared.plumbing.mongo import connect
+from shared.plumbing.outbox import OutboxRelay
+from shared.plumbing.outcomes import Subscription
+from shared.plumbing.outgoing import OutgoingClient
+from shared.plumbing.producer import Producer
+from shared.plumbing.sealing import Sealer
+from shared.plumbing.service import Service
+from shared.plumbing.settings import PlatformSettings
+from shared.plumbing.state_relay import StateRelay
+from shared.plumbing.tokens import TokenVerifier
+from shared.plumbing.user_tokens import AUDIENCE
+
+NAME = "auth"
+# A directory push may bring ten thousand members with subjects of 255 characters.
+MAX_BODY = 3_000_000
+
+
+def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
+    """Wire the service; nothing connects yet."""
+    client = connect(platform.mongo_url.get_secret_value(), app_name=f"souk-{NAME}")
+    database = client[settings.mongo_database]
+    clock = DatabaseClock(client)
+    producer = Producer(platform.kafka_bootstrap_servers, f"souk-{NAME}")
+    outgoing = OutgoingClient(platform.outgoing_allow, user_agent="souk-auth")
+    master = Sealer(settings.master_key.get_secret_value())
+    keyring = Keyring(database, master, clock)
+
+    mails = Mails(Sealer(settings.sealing_key.get_secret_value()), platform.public_url)
+    user_states = StateRelay(database["users"], render.accounts(mails, clock), producer, clock)
+    workspace_states = StateRelay(database["workspaces"], render.workspaces(clock), producer, clock)
+    outbox = OutboxRelay(database["users"], producer, clock)
+    users = Documents(database["users"], Account, clock, user_states, outbox, missing=account_not_found)
+    workspaces = Documents(database["workspaces"], Workspace, clock, workspace_states, missing=workspace_not_found)
+    reads = WorkspaceReads(database["workspaces"])
+    membership = Membership(users, workspaces, workspace_states, [one.id for one in settings.providers], clock)
+
+    passwords = Passwords(
+        memory_kib=settings.password_memory_kib,
+        passes=settings.password_passes,
+        lanes=settings.password_lanes,
+        threads=settings.password_threads,
+        queue=settings.password_queue,
+    )
+    links = Links(mails, clock, timedelta(hours=settings.link_hours))
+    accounts = Accounts(
+        users=users,
+        membership=membership,
+        passwords=passwords,
+        links=links,
+        clock=clock,
+        quiet_seconds=settings.quiet_answer_seconds,
+    )
+    session_life = timedelta(days=settings.session_days)
+    browser = Browser(platform.public_url, int(session_life.total_seconds()))
+    sessions = Sessions(database, clock, life=session_life, grace=timedelta(seconds=settings.refresh_grace_seconds))
+    desk = Desk(
+        users=users,
+        sessions=sessions,
+        keyring=keyring,
+        refresh_tokens=RefreshTokens(settings.master_key.get_secret_value()),
+        browser=browser,
+        clock=clock,
+        issuer=platform.public_url,
+        access_life=timedelta(seconds=settings.access_token_seconds),
+    )
+    parts = Parts(
+        settings=settings,
+        public_url=platform.public_url,
+        clock=clock,
+        users=users,
+        workspaces=workspaces,
+        reads=reads,
+        accounts=accounts,
+        people=ProductAccounts(users, membership, links, clock),
+        sessions=sessions,
+        desk=desk,
+        keyring=keyring,
+        directory=Directory(workspaces, reads, membership, clock),
+        providers=[
+            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
+            for one in settings.providers
+        ],
+        trips=Trips(master, clock),
+        browser=browser,
+        limits=Limits(settings),
+    )
+    api = create_api(
+        service=NAME,
+        title="Souk auth",
+        version="1",
+        settings=platform,
+        routers=routers(parts),
+        max_body=MAX_BODY,
+        description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
+    )
+    api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
+    checks = WorkspaceChecks(database, producer, clock)
+    return Service(
+        name=NAME,
+        platform=platform,
+        settings=settings,
+        api=api,
+        client=client,
+        clock=clock,
+        producer=producer,
+        dead_letters=DeadLetters(database["dead_letters"], clock),
+        produces=(
+            auth.UserRegistered,
+            auth.UserVerified,
+            auth.TwoFactorChanged,
+            auth.AccountChanged,
+            auth.WorkspaceChanged,
+            auth.SendMail,
+            auth.WorkspaceChecked,
+        ),
+        subscriptions=(Subscription(topics.INSTALLER_WORKSPACE_CHECKS, (installer.CheckWorkspace,), checks.on_checks),),
+        outboxes=(outbox,),
+        states=(user_states, workspace_states),
+        prepare=(lambda: store.prepare(database), keyring.prepare),
+        loops={"signing-keys": keyring.run},
+        worker_loops={"membership-sweep": membership.sweep},
+        close=(outgoing.close, passwords.close),
+    )
+
+
+def account_not_found() -> NotFound:
+    """For callers who may know which accounts there are."""
+    return NotFound("account-not-found", "There is no such account")

@@ -1,0 +1,117 @@
+"""What the routes need to know of a request: where it comes from, whose browser it is, and how often it asks."""
+
+import ipaddress
+import time
+from urllib.parse import urlsplit
+
+from fastapi import Request, Response
+
+from services.auth.sessions import Client, Device
+from services.auth.settings import AuthSettings
+from services.auth.store import Cause
+from services.auth.texts import address_key
+from shared.plumbing.errors import Forbidden
+from shared.plumbing.http import correlation_id, traceparent
+from shared.plumbing.rate_limit import RateLimit
+
+# `__Host-` binds a cookie to this very origin: no sibling domain can plant one (RFC 6265bis §4.1.3.2).
+REFRESH_COOKIE = "__Host-souk_refresh"
+_ANY_NETWORK = 4  # times more mails to one address from all networks together
+_V6_NETWORK = 64
+
+
+def cause(request: Request) -> Cause:
+    """What this request's changes belong to."""
+    return Cause(correlation_id(request), traceparent(request))
+
+
+def network(request: Request) -> str:
+    """Where the request comes from, as the gateway saw it: the last hop, because clients write the others."""
+    hop = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
+    peer = request.client.host if request.client else ""
+    try:
+        address = ipaddress.ip_address(hop or peer)
+    except ValueError:
+        return "unknown"
+    if isinstance(address, ipaddress.IPv6Address):  # a household has a whole /64
+        return str(ipaddress.ip_network((address, _V6_NETWORK), strict=False))
+    return str(address)
+
+
+def device(request: Request, client: Client) -> Device:
+    """Where a new session is used from."""
+    return Device(client, network(request), request.headers.get("user-agent", ""))
+
+
+class Browser:
+    """The cookie of browser clients, and the proof that our own pages sent the request."""
+
+    def __init__(self, public_url: str, session_seconds: int) -> None:
+        parts = urlsplit(public_url)
+        self._origin = f"{parts.scheme}://{parts.netloc}"
+        self._session_seconds = session_seconds
+
+    def require_own_page(self, request: Request) -> None:
+        """For routes that a cookie opens. Raises 403 `cross-site-request`.
+
+        The header makes browsers ask first before another origin may send it; the origin is checked as well.
+        """
+        site = request.headers.get("sec-fetch-site")
+        origin = request.headers.get("origin")
+        stated = site is not None or origin is not None
+        same = site in (None, "same-origin") and origin in (None, self._origin)
+        if request.headers.get("x-souk-csrf") != "1" or not stated or not same:
+            raise Forbidden(
+                "cross-site-request",
+                "This route takes requests from our own pages only",
+                "Send X-Souk-CSRF: 1, and Origin or Sec-Fetch-Site as browsers do.",
+            )
+
+    def remember(self, response: Response, refresh_token: str) -> None:
+        """Keep the refresh token where no script can read it."""
+        response.set_cookie(
+            REFRESH_COOKIE,
+            refresh_token,
+            max_age=self._session_seconds,
+            path="/",
+            secure=True,
+            httponly=True,
+            samesite="strict",
+        )
+
+    def forget(self, response: Response) -> None:
+        """Remove the refresh token."""
+        response.delete_cookie(REFRESH_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+
+
+class Limits:
+    """How often somebody may ask. All of them raise 429 `too-many-requests`, whether or not there is an account."""
+
+    def __init__(self, settings: AuthSettings) -> None:
+        def limit(count: int, seconds: float) -> RateLimit:
+            return RateLimit(rate=count / seconds, burst=count, now=time.monotonic)
+
+        self._network = limit(settings.network_requests_per_minute, 60)
+        self._log_in = limit(settings.log_ins_per_minute, 60)
+        self._refresh = limit(settings.refreshes_per_minute, 60)
+        self._mail = limit(settings.mails_per_hour, 3600)
+        self._mail_anywhere = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
+
+    def network(self, request: Request) -> None:
+        """Anything that costs us a hash, a mail or a call."""
+        self._network.check(network(request))
+
+    def log_in(self, request: Request, email: str) -> None:
+        """Guessing a password. Counted per network, so that guessing locks out nobody else."""
+        self.network(request)
+        self._log_in.check(f"{address_key(email)} {network(request)}")
+
+    def mail(self, request: Request, email: str) -> None:
+        """Making us write to an address."""
+        self.network(request)
+        self._mail.check(f"{address_key(email)} {network(request)}")
+        self._mail_anywhere.check(address_key(email))
+
+    def refresh(self, session_id: str) -> None:
+        """Carrying on one session."""
+        self._refresh.check(session_id)

@@ -109,7 +109,7 @@ def installation(one: Installation) -> dict[str, Any]:
         "cleanup": one.cleanup,
         "cleanup_given_up": one.gave_up,
         "reason": one.reason,
-        "side": one.side or _waiting_side(one.waiting_for),
+        "side": _side(one),
         "detail": one.detail,
         "screen": screen(one),
         "trouble": one.trouble,
@@ -156,6 +156,11 @@ def _attempt(one: Installation) -> dict[str, Any] | None:
         return None
     call = one.call
     return {"kind": call.kind, "number": call.number, "attempt": call.attempt, "under_way": one.flight is not None}
+
+
+def _side(one: Installation) -> Side | None:
+    troubled = one.trouble or one.state is State.WAITING
+    return one.side or (_waiting_side(one.waiting_for) if troubled else None)
 
 
 def _waiting_side(waiting_for: WaitingFor | None) -> Side | None:

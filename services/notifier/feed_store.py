@@ -1,0 +1,121 @@
+"""The stored feed, from which every replica serves every client (messaging §8).
+
+One consumer group fills it; `_id` is topic:partition:offset. Within a partition entries become visible in the
+order of their offsets, so a reader who has seen one has seen all before it.
+"""
+
+import contextlib
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from pymongo import IndexModel, UpdateOne
+from pymongo.asynchronous.change_stream import AsyncChangeStream
+
+from services.notifier.cursor import Cursor, part_name
+from services.notifier.domain import FEED_KEPT
+from shared.contracts.envelope import Envelope, Message
+from shared.plumbing.mongo import Database, Document, ensure_indexes
+
+# Entries outlive the cursors that may need them, also when a write was held up.
+_MARGIN = timedelta(hours=1)
+_WATCHED = ["feed", "installations", "workspaces"]
+POLL_MS = 1_000
+
+
+def entry(envelope: Envelope[Message], audience: str, now: datetime) -> Document:
+    """How an event is kept. `audience` is who may see it: `workspace:<id>`, or the scope of a notice."""
+    position = envelope.position
+    if position is None:
+        raise ValueError("only a received message has a position")
+    return {
+        "_id": f"{position.topic}:{position.partition}:{position.offset}",
+        "part": part_name(position.topic, position.partition),
+        "offset": position.offset,
+        "audience": audience,
+        "event": {
+            "id": envelope.id,
+            "type": envelope.type,
+            "time": envelope.time,
+            "seq": envelope.seq,
+            "correlation_id": envelope.correlation_id,
+            "data": envelope.data.model_dump(mode="json"),
+        },
+        "forget_at": now + FEED_KEPT + _MARGIN,
+    }
+
+
+class FeedStore:
+    """Entries, their ends, and what is new."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._feed = database["feed"]
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        await ensure_indexes(
+            self._feed,
+            [
+                IndexModel([("audience", 1), ("part", 1), ("offset", 1)], name="reader"),
+                IndexModel([("part", 1), ("offset", -1)], name="ends"),
+                IndexModel([("forget_at", 1)], name="forget", expireAfterSeconds=0),
+            ],
+        )
+
+    async def append(self, entries: Sequence[Document]) -> list[bool]:
+        """Store entries, one partition's in offset order. Tells for each whether it is new."""
+        if not entries:
+            return []
+        result = await self._feed.bulk_write(
+            [UpdateOne({"_id": one["_id"]}, {"$setOnInsert": _without_id(one)}, upsert=True) for one in entries],
+            ordered=True,  # else a reader could see an offset before a smaller one, and go past that
+        )
+        new = result.upserted_ids or {}
+        return [index in new for index in range(len(entries))]
+
+    async def ends(self) -> dict[str, int]:
+        """The newest offset of each partition that has entries."""
+        cursor = await self._feed.aggregate(
+            [
+                {"$sort": {"part": 1, "offset": -1}},
+                {"$group": {"_id": "$part", "offset": {"$first": "$offset"}}},
+            ]
+        )
+        return {document["_id"]: document["offset"] async for document in cursor}
+
+    async def page(self, audiences: Collection[str], cursor: Cursor, limit: int) -> list[Document]:
+        """Entries after `cursor`: each partition in its order, one partition after the other."""
+        which = {"audience": {"$in": sorted(audiences)}, "$or": _beyond(cursor.offsets)}
+        return await self._feed.find(which).sort([("part", 1), ("offset", 1)]).limit(limit).to_list()
+
+    async def news(self, ends: Mapping[str, int], limit: int = 5_000) -> list[Document]:
+        """What came after `ends`, whoever it is for: part, offset and audience only."""
+        found = self._feed.find({"$or": _beyond(ends)}, {"_id": 0, "part": 1, "offset": 1, "audience": 1})
+        return await found.sort([("part", 1), ("offset", 1)]).limit(limit).to_list()
+
+    @contextlib.asynccontextmanager
+    async def changes(self) -> AsyncIterator["Changes"]:
+        """One change stream over everything that clients follow; begins now. Raises the driver's errors."""
+        pipeline: list[Document] = [{"$match": {"ns.coll": {"$in": _WATCHED}}}, {"$project": {"_id": 1}}]
+        async with await self._database.watch(pipeline, max_await_time_ms=POLL_MS, batch_size=1) as stream:
+            yield Changes(stream)
+
+
+class Changes:
+    """Says that something changed, not what."""
+
+    def __init__(self, stream: AsyncChangeStream[Document]) -> None:
+        self._stream = stream
+
+    async def wait(self) -> bool:
+        """True at the first change, False after a second without any."""
+        return await self._stream.try_next() is not None
+
+
+def _beyond(offsets: Mapping[str, int]) -> list[Document]:
+    known: list[Document] = [{"part": part, "offset": {"$gt": offset}} for part, offset in offsets.items()]
+    return [*known, {"part": {"$nin": list(offsets)}}]
+
+
+def _without_id(document: Document) -> Document:
+    return {name: value for name, value in document.items() if name != "_id"}

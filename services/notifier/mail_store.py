@@ -1,0 +1,163 @@
+"""Mails, and the results that wait to become one: a collection each, and one for the pace of each person."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from datetime import datetime, timedelta
+
+from pymongo import IndexModel, UpdateOne
+
+from services.notifier.domain import REMEMBERED, MailState
+from services.notifier.timers import Claim, Due
+from shared.plumbing.mongo import Database, Document, ensure_indexes
+
+RESULTS_KEPT = timedelta(days=2)  # a result older than 24 h sends no mail, so no duplicate of it can either
+_DUE = {"due_at": {"$type": "date"}}
+
+
+class MailStore:
+    """A mail's `_id` is made of its cause and its recipient, so a cause that comes again adds nothing."""
+
+    def __init__(self, database: Database) -> None:
+        self._mails = database["mails"]
+        self._results = database["results"]
+        self._digests = database["digests"]
+        self._due_mails = Due(self._mails, order=("urgency", "due_at"))
+        self._due_digests = Due(self._digests)
+
+    async def prepare(self) -> None:
+        """Create the indexes."""
+        forget = IndexModel([("forget_at", 1)], name="forget", expireAfterSeconds=0)
+        await ensure_indexes(
+            self._mails,
+            [
+                forget,
+                IndexModel([("urgency", 1), ("due_at", 1)], name="due", partialFilterExpression=_DUE),
+                IndexModel(
+                    [("notice_id", 1), ("_id", 1)],
+                    name="notice",
+                    partialFilterExpression={"notice_id": {"$exists": True}},
+                ),
+            ],
+        )
+        await ensure_indexes(
+            self._results,
+            [
+                forget,
+                IndexModel(
+                    [("user_id", 1), ("at", 1)], name="pending", partialFilterExpression={"pending": {"$eq": True}}
+                ),
+            ],
+        )
+        await ensure_indexes(self._digests, [IndexModel([("due_at", 1)], name="due", partialFilterExpression=_DUE)])
+
+    async def add(self, mails: Sequence[Document]) -> list[bool]:
+        """Store new mails, due as they say. Tells for each whether it is new."""
+        if not mails:
+            return []
+        result = await self._mails.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": mail["_id"]},
+                    {
+                        "$setOnInsert": {
+                            **{name: value for name, value in mail.items() if name != "_id"},
+                            "state": MailState.DUE,
+                            "attempts": 0,
+                            "forget_at": mail["created_at"] + REMEMBERED,
+                        }
+                    },
+                    upsert=True,
+                )
+                for mail in mails
+            ],
+            ordered=False,
+        )
+        new = result.upserted_ids or {}
+        return [index in new for index in range(len(mails))]
+
+    def due(self, limit: int) -> AbstractAsyncContextManager[Claim]:
+        """Mails to be sent now, the urgent ones first."""
+        return self._due_mails.claim(limit)
+
+    async def finish(self, mail_id: str, state: MailState, now: datetime, error: str | None = None) -> None:
+        """The mail has come to its end; what is secret in it is forgotten."""
+        await self._mails.update_one(
+            {"_id": mail_id},
+            {
+                "$set": {"state": state, "ended_at": now, "error": error},
+                "$unset": {"due_at": "", "sealed_address": "", "sealed_link": ""},
+            },
+        )
+
+    async def postpone(self, mail_id: str, due_at: datetime, error: str, *, attempted: bool) -> None:
+        """Try again at `due_at`."""
+        await self._mails.update_one(
+            {"_id": mail_id, "state": MailState.DUE},
+            {"$set": {"due_at": due_at, "error": error}, "$inc": {"attempts": int(attempted)}},
+        )
+
+    async def told(self, notice_id: str, after: str, limit: int) -> list[Document]:
+        """Who was, or is to be, told of a notice."""
+        which = {"notice_id": notice_id, "_id": {"$gt": after}}
+        return await self._mails.find(which).sort("_id", 1).limit(limit).to_list()
+
+    async def add_results(self, results: Sequence[Document]) -> list[bool]:
+        """Keep results for their person's next digest. Tells for each whether it is new."""
+        if not results:
+            return []
+        written = await self._results.bulk_write(
+            [
+                UpdateOne(
+                    {"_id": result["_id"]},
+                    {
+                        "$setOnInsert": {
+                            **{name: value for name, value in result.items() if name != "_id"},
+                            "pending": True,
+                            "forget_at": result["at"] + RESULTS_KEPT,
+                        }
+                    },
+                    upsert=True,
+                )
+                for result in results
+            ],
+            ordered=False,
+        )
+        new = written.upserted_ids or {}
+        return [index in new for index in range(len(results))]
+
+    async def wish_digests(self, user_ids: Sequence[str], at: datetime) -> None:
+        """Make these people's digests due at `at`, unless one is due already: then that one will hold it.
+
+        `wishes` counts, so that whoever finds nothing to send does not undo a wish made meanwhile.
+        """
+        due: Document = {"$cond": [{"$eq": [{"$type": "$due_at"}, "date"]}, "$due_at", at]}
+        wishes: Document = {"$add": [{"$ifNull": ["$wishes", 0]}, 1]}
+        await self._digests.bulk_write(
+            [UpdateOne({"_id": one}, [{"$set": {"due_at": due, "wishes": wishes}}], upsert=True) for one in user_ids],
+            ordered=False,
+        )
+
+    def due_digests(self, limit: int) -> AbstractAsyncContextManager[Claim]:
+        """People whose results are to be mailed now; `_id` is the user."""
+        return self._due_digests.claim(limit)
+
+    async def pending_results(self, user_id: str, limit: int) -> list[Document]:
+        """What the person has not been mailed, oldest first."""
+        which = {"user_id": user_id, "pending": True}
+        return await self._results.find(which).sort("at", 1).limit(limit).to_list()
+
+    async def close_digest(self, user_id: str, mail: Document, next_at: datetime) -> None:
+        """Turn results into one mail; the person's next one is not before `next_at`.
+
+        The mail's own list is the truth: after a crash in between, the mail that is there already says which
+        results it holds, and the rest stay pending.
+        """
+        await self.add([mail])
+        kept = await self._mails.find_one({"_id": mail["_id"]}, {"taken": 1})
+        taken = kept["taken"] if kept else []
+        await self._results.update_many({"_id": {"$in": taken}}, {"$unset": {"pending": ""}})
+        await self._digests.update_one({"_id": user_id}, {"$set": {"due_at": next_at}})
+
+    async def rest_digest(self, digest: Document) -> None:
+        """Nothing is pending: not due any more, unless somebody has wished for it since it was claimed."""
+        await self._digests.update_one({"_id": digest["_id"], "wishes": digest["wishes"]}, {"$unset": {"due_at": ""}})

@@ -1,0 +1,168 @@
+"""Every sentence that the notifier mails, in English. Another language is another `Texts` in `LANGUAGES`.
+
+Plain text with `{names}`; `mail.py` puts values in, cuts them to one line, and escapes the whole for HTML.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared.contracts.reasons import FailureReason
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """One mail, or one entry of a digest: sentences before and after its one link."""
+
+    subject: str
+    before: tuple[str, ...]
+    link: str
+    after: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Why:
+    """A failure reason for people: what happened, and what to do next."""
+
+    what: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class Texts:
+    """All mails in one language."""
+
+    language: str
+    """For readers aloud: a BCP 47 tag."""
+    verify_email: Text
+    account_exists: Text
+    installed: Text
+    failed: Text
+    quoted: str
+    digest_subject: str
+    digest_opening: str
+    digest_rest: str
+    addon_down: Text
+    own_addon_down: Text
+    someone: str
+    reasons: Mapping[FailureReason, Why]
+    footer: str
+    support: str
+
+
+_AGAIN = "Start the install again from the add-on's page."
+
+ENGLISH = Texts(
+    language="en",
+    verify_email=Text(
+        subject="Confirm your e-mail address for {product}",
+        before=(
+            "Somebody, hopefully you, used this address to create an account at {product}.",
+            "Open this link to confirm that the address is yours. It works once, until {until}.",
+        ),
+        link="Confirm my address",
+        after=("If that was not you, do nothing: without the link the account stays closed.",),
+    ),
+    account_exists=Text(
+        subject="You already have an account at {product}",
+        before=(
+            "Somebody, probably you, tried to create an account at {product} with this address.",
+            "It already has one, so nothing was changed. Log in as usual.",
+        ),
+        link="Log in",
+        after=("If that was not you, there is nothing to do.",),
+    ),
+    installed=Text(
+        subject="{addon} is installed in {workspace}",
+        before=("The add-on has confirmed the install. It is ready to use.",),
+        link="See the installation",
+    ),
+    failed=Text(
+        subject="{addon} was not installed in {workspace}",
+        before=("{what}", "What to do next: {then}"),
+        link="See what happened",
+    ),
+    quoted="In the add-on's words: “{detail}”",
+    digest_subject="{total} results of your installs",
+    digest_opening="These installs that you asked for have ended:",
+    digest_rest="And {rest} more, which your list of installed add-ons shows.",
+    addon_down=Text(
+        subject="{addon} does not answer at the moment",
+        before=(
+            "The add-on {addon} has not answered our calls since {since}.",
+            "It is installed, or being installed, in a workspace that you administer.",
+            "You need not do anything. Installs under way wait, and go on by themselves when it answers again.",
+        ),
+        link="See the add-on",
+    ),
+    own_addon_down=Text(
+        subject="Your add-on {addon} does not answer our calls",
+        before=(
+            "Calls to your add-on {addon} have failed since {since}. The kind of failure: {cause}.",
+            "Installs wait. We keep trying, and everything goes on by itself as soon as the add-on answers.",
+        ),
+        link="See the add-on",
+    ),
+    someone="a workspace",
+    reasons={
+        FailureReason.EMAIL_NOT_VERIFIED: Why(
+            "Your e-mail address is not confirmed yet.",
+            "Open the link in the confirmation mail, or ask for another one in your profile. " + _AGAIN,
+        ),
+        FailureReason.NOT_ADMIN: Why(
+            "Only owners and admins of a workspace may install, and you were neither when it was checked.",
+            "Ask an owner of the workspace to make you an admin, or to install the add-on.",
+        ),
+        FailureReason.TWO_FACTOR_REQUIRED: Why(
+            "The workspace requires two-factor authentication, and it is off in your profile.",
+            "Switch it on in your profile settings. " + _AGAIN,
+        ),
+        FailureReason.PLAN_TOO_LOW: Why(
+            "The add-on needs a higher plan than the workspace has.",
+            "Change the plan of the workspace in the product. " + _AGAIN,
+        ),
+        FailureReason.PRODUCT_NOT_COMPATIBLE: Why(
+            "The add-on is not made for the product that the workspace belongs to.",
+            "Choose a workspace of a product that the add-on's page names.",
+        ),
+        FailureReason.WORKSPACE_INACTIVE: Why("The workspace is not active.", "Activate it in the product. " + _AGAIN),
+        FailureReason.WORKSPACE_GONE: Why(
+            "The workspace does not exist any more, or you are no longer in it.", "Choose another workspace."
+        ),
+        FailureReason.ADDON_WITHDRAWN: Why(
+            "The publisher has withdrawn the add-on.", "Look for another one in the marketplace."
+        ),
+        FailureReason.ADDON_REFUSED: Why(
+            "The add-on refused the install.",
+            "Mend what it names and start again, or ask the add-on's publisher; the address is on its page.",
+        ),
+        FailureReason.ADDON_GONE: Why(
+            "The add-on says that it does not exist any more.",
+            "Ask the add-on's publisher, or look for another one in the marketplace.",
+        ),
+        FailureReason.ADDON_ADDRESS_BLOCKED: Why(
+            "The add-on's address cannot be called from the marketplace.",
+            "Nothing on your side is wrong. Its publisher must change the address; try again later.",
+        ),
+        FailureReason.ADDON_UNAVAILABLE: Why(
+            "The add-on did not come back within the time that an install may wait.",
+            "Nothing on your side is wrong. Try again when the add-on answers; its page shows its health.",
+        ),
+        FailureReason.DEADLINE: Why(
+            "The add-on did not answer in time.", "Nothing on your side is wrong. Try again in a while."
+        ),
+        FailureReason.MESSAGING_UNAVAILABLE: Why(
+            "The marketplace could not process the install, and that is our fault.", "Try again in a while."
+        ),
+        FailureReason.CANCELLED: Why("It was cancelled.", "Nothing. You can start again at any time."),
+    },
+    footer="{product} sent this mail because of something that happened in your account.",
+    support="Questions? {support}",
+)
+
+LANGUAGES: Mapping[str, Texts] = {"en": ENGLISH}
+
+
+def texts_for(locale: str) -> Texts:
+    """The closest language: `de-AT`, else `de`, else English."""
+    wanted = locale.lower().replace("_", "-")
+    return LANGUAGES.get(wanted) or LANGUAGES.get(wanted.split("-", 1)[0]) or ENGLISH

@@ -1,0 +1,115 @@
+"""Documents with a due time, worked off by any number of processes.
+
+`due_at` says when, a lease says who is at it. A lease saves work and guards nothing: what must happen once is
+guarded by ids and compare-and-set. It lasts 6 s and is renewed every 2 s by one update for all that is held.
+"""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+
+import structlog
+
+from shared.plumbing.mongo import Collection, Document, is_infrastructure_fault
+
+log = structlog.get_logger()
+
+LEASE_SECONDS = 6
+RENEW_SECONDS = 2.0
+POLL_SECONDS = 1.0
+
+_LEASE: Document = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE_SECONDS}}
+# The type comes first: it is what the partial index is on, and a missing date would compare as the smallest.
+_FREE: Document = {
+    "due_at": {"$type": "date"},
+    "$expr": {"$and": [{"$lte": ["$due_at", "$$NOW"]}, {"$lte": ["$lease_until", "$$NOW"]}]},
+}
+
+
+@dataclass
+class Claim:
+    """What one process works at. Documents are as they were when claimed."""
+
+    documents: list[Document]
+    renewed_at: float = field(default_factory=time.monotonic)
+
+    @property
+    def stands(self) -> bool:
+        """Whether nobody else can have claimed these documents meanwhile."""
+        return time.monotonic() - self.renewed_at < LEASE_SECONDS
+
+
+class Due:
+    """The due documents of one collection."""
+
+    def __init__(self, collection: Collection, order: Sequence[str] = ("due_at",)) -> None:
+        self._collection = collection
+        self._order = [(name, 1) for name in order]
+
+    @contextlib.asynccontextmanager
+    async def claim(self, limit: int) -> AsyncIterator[Claim]:
+        """Claim up to `limit` due documents, hold them, and let go of them at the end."""
+        token = uuid.uuid4().hex
+        started = time.monotonic()
+        found = self._collection.find(_FREE, {"_id": 1}).sort(self._order).limit(limit)
+        ids = [document["_id"] async for document in found]
+        if not ids:
+            yield Claim([])
+            return
+        mine = {"_id": {"$in": ids}, "lease": token}
+        await self._collection.update_many(
+            {"_id": {"$in": ids}, **_FREE}, [{"$set": {"lease": token, "lease_until": _LEASE}}]
+        )
+        claim = Claim(await self._collection.find(mine).sort(self._order).to_list(), started)
+        holding = asyncio.create_task(self._hold(claim, mine))
+        try:
+            yield claim
+        finally:
+            holding.cancel()
+            await asyncio.gather(holding, return_exceptions=True)
+            with contextlib.suppress(Exception):  # otherwise the lease ends by itself
+                await self._collection.update_many(mine, {"$unset": {"lease": "", "lease_until": ""}})
+
+    async def _hold(self, claim: Claim, mine: Document) -> None:
+        while True:
+            await asyncio.sleep(RENEW_SECONDS)
+            now = time.monotonic()
+            try:
+                await self._collection.update_many(mine, [{"$set": {"lease_until": _LEASE}}])
+            except Exception as exc:  # noqa: BLE001 - the holder sees by `stands` that the lease has run out
+                log.warning("lease_not_renewed", collection=self._collection.name, error=type(exc).__name__)
+            else:
+                claim.renewed_at = now
+
+
+class Bell:
+    """Wakes the worker of this process when there is news, so that nothing waits for the next poll."""
+
+    def __init__(self) -> None:
+        self._event = asyncio.Event()
+
+    def ring(self) -> None:
+        self._event.set()
+
+    async def wait(self, seconds: float) -> None:
+        """Return at the next ring, or after `seconds`."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._event.wait(), seconds)
+        self._event.clear()
+
+
+async def work_off(name: str, work: Callable[[], Awaitable[bool]], bell: Bell) -> None:
+    """Call `work` for ever: at once again while it finds something to do, else at the bell or the next poll."""
+    while True:
+        try:
+            busy = await work()
+        except Exception as exc:
+            if not is_infrastructure_fault(exc):
+                raise
+            log.warning("work_waits", worker=name, error=type(exc).__name__)
+            busy = False
+        if not busy:
+            await bell.wait(POLL_SECONDS)

@@ -39,7 +39,10 @@ ROLES = ("api", "worker", "all")
 
 @dataclass(frozen=True)
 class Service:
-    """A composed service. `loops` run in every role, `worker_loops` in workers only; each runs until cancelled."""
+    """A composed service. `loops` run in every role, `worker_loops` in workers only; each runs until cancelled.
+
+    `stopping` is called first of all when the process shall stop: for answers that would go on for ever.
+    """
 
     name: str
     platform: PlatformSettings
@@ -57,6 +60,7 @@ class Service:
     prepare: Sequence[Loop] = ()
     loops: Mapping[str, Loop] = field(default_factory=dict)
     worker_loops: Mapping[str, Loop] = field(default_factory=dict)
+    stopping: Sequence[Callable[[], None]] = ()
     close: Sequence[Loop] = ()
 
     def consumers(self) -> Consumers:
@@ -141,6 +145,8 @@ async def serve(service: Service, role: str) -> None:
     finally:
         ready.clear()
         log.info("service_stopping")
+        for tell in service.stopping:
+            tell()
         for server in servers:
             server.should_exit = True
         await asyncio.gather(*serving, return_exceptions=True)

@@ -4,6 +4,7 @@ Events are static snake_case names with identifiers beside them; context is boun
 `structlog.contextvars`. Secrets are masked here as a last net, not as a licence to log them.
 """
 
+import contextlib
 import json
 import logging
 import re
@@ -75,6 +76,21 @@ def render_json(_logger: WrappedLogger, _method: str, event_dict: EventDict) -> 
     return to_json(event_dict)
 
 
+class _Output:
+    """Writes lines. A full disk or a reader that left must not fail whoever logs, so there a line is lost."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._file = stream.buffer
+
+    def msg(self, line: str | bytes) -> None:
+        data = line if isinstance(line, bytes) else line.encode("utf-8", "backslashreplace")
+        with contextlib.suppress(OSError, ValueError):
+            self._file.write(data + b"\n")
+            self._file.flush()
+
+    log = debug = info = warning = error = critical = exception = fatal = msg
+
+
 class _Bridge(logging.Handler):
     """Hands records of the standard library to structlog."""
 
@@ -105,18 +121,16 @@ def configure_logging(service: str, level: str, fmt: Literal["json", "console"],
         structlog.processors.format_exc_info,
         redact,
     ]
-    factory: Any
     if fmt == "json":
         processors.append(cast("Processor", render_json))
-        factory = structlog.BytesLoggerFactory(out.buffer)
     else:
         formatter = structlog.dev.plain_traceback
         processors.append(structlog.dev.ConsoleRenderer(colors=out.isatty(), exception_formatter=formatter))
-        factory = structlog.PrintLoggerFactory(out)
+    output = _Output(out)
     structlog.configure(
         processors=processors,
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=factory,
+        logger_factory=lambda *_: output,
         # Not cached on first use: 2 µs a line buys that a later call here reaches loggers of modules already imported.
     )
     _bridge_standard_library(threshold)

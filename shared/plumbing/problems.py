@@ -46,7 +46,17 @@ def answer(request: Request, problem: Problem) -> Response:
 
 
 async def handle(request: Request, error: Exception) -> Response:
-    return answer(request, to_problem(error))
+    problem = to_problem(error)
+    if problem.slug == "method-not-allowed":
+        problem.headers |= _allow(request)
+    return answer(request, problem)
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """Return all methods of the path; the router names those of its first route only."""
+    path = getattr(request.scope.get("route"), "path", "")
+    methods = [method.upper() for method in request.app.openapi()["paths"].get(path, ())]
+    return {"Allow": ", ".join(sorted([*methods, *(["HEAD"] if "GET" in methods else [])]))} if methods else {}
 
 
 def to_problem(error: Exception) -> Problem:
@@ -74,7 +84,7 @@ def to_problem(error: Exception) -> Problem:
 
 
 def _from_http(error: HTTPException) -> Problem:
-    headers = dict(error.headers or {})
+    headers = {name.title(): value for name, value in (error.headers or {}).items()}
     match error.status_code:
         case 400:  # FastAPI: the body is not UTF-8, nested too deeply, or has a number too long
             return Problem("malformed-json", 400, "The body is not JSON that can be read")

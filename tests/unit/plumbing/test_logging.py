@@ -1,9 +1,11 @@
+import contextlib
 import io
 import json
 import logging
 import warnings
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
+from typing import Any, Literal
 
 import pytest
 import structlog
@@ -164,3 +166,14 @@ def test_console_lines_are_for_people(output: Log) -> None:
     assert "order_placed" in output.text
     assert "password=***" in output.text
     assert "hunter2" not in output.text
+
+
+@pytest.mark.parametrize("fmt", ["json", "console"])
+def test_a_disk_that_is_full_fails_nobody(output: Log, fmt: Literal["json", "console"]) -> None:
+    with Path("/dev/full").open("w") as full:
+        configure_logging("shop", "INFO", fmt, full)
+        structlog.get_logger().info("order_placed", text="\ud800")
+        with contextlib.suppress(OSError):
+            full.close()
+    structlog.get_logger().info("order_placed")
+    logging.getLogger("library").error("failed")

@@ -45,6 +45,10 @@ async def list_orders(limit: Annotated[int, Query(le=100)] = 10) -> list[int]:
     return list(range(limit))
 
 
+@router.post("/orders")
+async def clear_orders() -> None: ...
+
+
 @router.get("/raise")
 async def fail() -> None:
     raise raised.pop()

@@ -26,10 +26,11 @@ async def test_unknown_paths_and_slashes_at_the_end_are_not_found(client: httpx.
         assert "location" not in response.headers
 
 
-async def test_a_wrong_method_is_told_the_right_one(client: httpx.AsyncClient) -> None:
-    response = await client.delete("/orders")
-    problem(response, 405, "method-not-allowed")
-    assert response.headers["allow"] == "GET"
+async def test_a_wrong_method_is_told_the_right_ones(client: httpx.AsyncClient) -> None:
+    for path, allowed in (("/orders", "GET, HEAD, POST"), ("/orders/s1", "POST"), ("/ids", "GET, HEAD")):
+        response = await client.delete(path)
+        problem(response, 405, "method-not-allowed")
+        assert response.headers.get_list("allow") == [allowed]
 
 
 async def test_head_is_get_without_a_body(client: httpx.AsyncClient) -> None:

@@ -11,10 +11,11 @@ from typing import Annotated, Self
 from fastapi import Security
 from fastapi.security import APIKeyHeader
 
-from services.installer import tokens
+from services.installer import token_reading
 from services.installer.domain import Installation
 from services.installer.keys import AddOnKeys
-from services.installer.tokens import AddOnToken, TokenRefusedError, UnknownKidError, Use
+from services.installer.token_reading import AddOnToken, TokenRefusedError, UnknownKidError
+from services.installer.tokens import Use
 from shared.plumbing.clock import Clock
 from shared.plumbing.rate_limit import RateLimit
 
@@ -102,7 +103,7 @@ class AddOnAccess:
             raise invalid_token() from None
 
     def _verified(self, text: str) -> AddOnToken:
-        return tokens.read(text, self._keys.public_key, self._issuer, self._clock.now())
+        return token_reading.read(text, self._keys.public_key, self._issuer, self._clock.now())
 
 
 def stands(token: AddOnToken, installation: Installation) -> bool:

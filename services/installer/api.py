@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from services.installer import bodies, refusals, views
+from services.installer import bodies, refusals, showing, views
 from services.installer.access import Access
 from services.installer.asking import Asking
 from services.installer.bodies import AddOnKey, HexId, InstallRequest
@@ -61,7 +61,7 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
         key = bodies.idempotency_key(request)
         body = await bodies.install_request(request)
         one = await asking.ask(user.user_id, key, body, correlation_id(request), traceparent(request))
-        return _answer(views.installation(one), 202, {"Location": f"{views.PATH}/{one.id}"})
+        return _answer(showing.installation(one), 202, {"Location": f"{views.PATH}/{one.id}"})
 
     @api.get(
         "",
@@ -95,7 +95,7 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
         """One installation with its timeline, for members of its workspace."""
         one = await access.seen(installation_id, user.user_id)
         older = await store.older_history(one.id) if one.steps > len(one.history) else []
-        return InstallationDetail(**views.detail(one, older))
+        return InstallationDetail(**showing.detail(one, older))
 
     @api.post("/{installation_id}/cancel", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-pending"))
     async def cancel_installation(installation_id: Id, user: CurrentUser) -> InstallationView:
@@ -124,15 +124,15 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
         if decision is None:
             raise refusals.installation_not_found()
         if decision.verdict is Verdict.NOT_ALLOWED:
-            state = views.installation(decision.installation)
+            state = showing.installation(decision.installation)
             raise Conflict(slug, title, installation={name: state[name] for name in ("id", "state", "outcome")})
-        return InstallationView(**views.installation(decision.installation))
+        return InstallationView(**showing.installation(decision.installation))
 
     return api
 
 
 def _page(found: Sequence[Installation], limit: int) -> Page[InstallationView]:
-    items = [InstallationView(**views.installation(one)) for one in found[:limit]]
+    items = [InstallationView(**showing.installation(one)) for one in found[:limit]]
     last = found[limit - 1] if len(found) > limit else None
     return Page(items=items, next=encode_cursor((last.requested_at, last.id)) if last else None)
 

@@ -10,7 +10,7 @@ from services.installer import preflight, refusals
 from services.installer.access import Access
 from services.installer.bodies import AddOnKey, HexId
 from services.installer.health import Availability
-from services.installer.preflight import Action
+from services.installer.next_steps import Action
 from services.installer.reads import Reads
 from services.installer.store import InstallationStore
 from shared.contracts.auth import Plan

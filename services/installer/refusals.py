@@ -4,15 +4,8 @@ from collections.abc import Collection
 
 from services.installer import facts
 from services.installer.facts import Document
-from services.installer.preflight import (
-    MUST_ACKNOWLEDGE,
-    REGION_NOT_ACKNOWLEDGED,
-    Action,
-    Assessment,
-    link,
-    next_of,
-    step,
-)
+from services.installer.next_steps import Action, link, next_of, step
+from services.installer.preflight import MUST_ACKNOWLEDGE, REGION_NOT_ACKNOWLEDGED, Assessment
 from services.installer.reads import Found
 from shared.contracts.reasons import Blocker
 from shared.plumbing.errors import NotFound, Problem
@@ -91,7 +84,7 @@ def of_rules(
         _STATUS.get(Blocker(slug), 422),
         _TITLES[slug],
         blockers=judged.blockers,
-        next=next_of(judged, live, addon),
+        next=next_of(judged.blockers, live, addon),
     )
 
 

@@ -1,22 +1,18 @@
-"""The tokens of add-ons: what each says, and what one that comes back may be believed.
+"""The tokens of add-ons: what each says. `token_reading.py` judges one that comes back.
 
 The claims are the platform's (RS256, `type: addon`, `sub` = manifest key), so add-ons verify them unchanged.
 `tokenUse` is ours: it keeps a token of one use from passing for another. No token text is stored anywhere,
 because equal claims signed with the same key give equal bytes: it is made again whenever it is needed.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
-from joserfc import jwt
-from joserfc.errors import JoseError
-from joserfc.jwk import GuestProtocol, RSAKey
-
 from services.installer.addresses import Addresses
-from shared.plumbing.keys import ALGORITHM, SigningKey
+from shared.plumbing.keys import SigningKey
 
 # The platform's installation and webhook tokens end when the add-on is removed, and carry an `exp` a hundred
 # years away; verifiers that insist on one are satisfied.
@@ -24,7 +20,6 @@ LASTING = timedelta(days=36_500)
 # Longer than any call is repeated, because every attempt of a call carries the same token.
 LIFECYCLE_LIFE = timedelta(days=8)
 USER_LIFE = timedelta(minutes=30)
-_MAX_TOKEN = 8192
 
 
 class Use(StrEnum):
@@ -38,14 +33,6 @@ class Use(StrEnum):
     """The access of one person, inside the add-on's pages."""
     WEBHOOK = "webhook"
     """Proves that an event is ours; opens nothing."""
-
-
-class TokenRefusedError(Exception):
-    """Not a token that we made for an add-on, or no longer one."""
-
-
-class UnknownKidError(TokenRefusedError):
-    """The token names a key that is not known here, or is forged."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,64 +93,6 @@ def user_token(
     claims = holder.claims(Use.USER, issued_at, USER_LIFE)
     person = {"jti": jti, "user": user_id, "workspaceRole": workspace_role, "language": language, "theme": "DEFAULT"}
     return _sign(key, claims | person | addresses.claims())
-
-
-@dataclass(frozen=True, slots=True)
-class AddOnToken:
-    """A token whose signature is ours. Whether its installation still stands is another question."""
-
-    use: Use
-    kid: str
-    jti: str
-    addon_key: str
-    workspace_id: str
-    installation_id: str
-    user_id: str
-    issued_at: int
-    expires_at: int
-
-
-def read(token: str, find_key: Callable[[str], RSAKey | None], issuer: str, now: datetime) -> AddOnToken:
-    """Verify a token that an add-on presented. Raises TokenRefusedError, which never quotes it."""
-    if len(token) > _MAX_TOKEN or not token.isascii():
-        raise TokenRefusedError("too long or not ASCII")
-    used: list[str] = []
-
-    def key_of(parsed: GuestProtocol) -> RSAKey:
-        kid = parsed.headers().get("kid")
-        key = find_key(kid) if isinstance(kid, str) else None
-        if key is None:
-            raise UnknownKidError("of an unknown key")
-        used.append(str(kid))
-        return key
-
-    try:
-        found = _token(used, jwt.decode(token, key_of, algorithms=[ALGORITHM]).claims, issuer)
-    except (JoseError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
-        # `from None`: library texts may quote the token.
-        raise TokenRefusedError("malformed, or its signature is wrong") from None
-    if found.expires_at <= now.timestamp():
-        raise TokenRefusedError("expired")
-    return found
-
-
-def _token(used: list[str], claims: Mapping[str, Any], issuer: str) -> AddOnToken:
-    if claims["iss"] != issuer or claims["type"] != "addon":
-        raise TokenRefusedError("of another issuer or type")
-    issued_at, expires_at = claims["iat"], claims["exp"]
-    if type(issued_at) is not int or type(expires_at) is not int:  # a bool is an int too
-        raise TokenRefusedError("without usable times")
-    return AddOnToken(
-        use=Use(claims["tokenUse"]),
-        kid=used[0],
-        jti=str(claims.get("jti", "")),
-        addon_key=str(claims["sub"]),
-        workspace_id=str(claims["workspaceId"]),
-        installation_id=str(claims["addonId"]),
-        user_id=str(claims.get("user", "")),
-        issued_at=issued_at,
-        expires_at=expires_at,
-    )
 
 
 def _sign(key: SigningKey, claims: Mapping[str, Any]) -> str:

@@ -7,7 +7,8 @@ import pytest
 
 from services.installer.addon_access import AddOnProblem, Caller, stands
 from services.installer.domain import Check, Installation, Tokens, Workspace
-from services.installer.tokens import AddOnToken, Use
+from services.installer.token_reading import AddOnToken
+from services.installer.tokens import Use
 from shared.contracts.installer import State
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,9 +7,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from services.installer import tokens
+from services.installer import token_reading, tokens
 from services.installer.addresses import Addresses
-from services.installer.tokens import Holder, TokenRefusedError, Use
+from services.installer.token_reading import AddOnToken, TokenRefusedError
+from services.installer.tokens import Holder, Use
 from shared.plumbing.keys import SigningKey, usable_keys
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)
@@ -76,9 +77,9 @@ def test_a_user_token_ends_after_half_an_hour() -> None:
     )
     assert claims_of(token)["exp"] - claims_of(token)["iat"] == 1800
     assert claims_of(token)["workspaceRole"] == "OWNER"
-    assert tokens.read(token, PUBLIC.get, "clockify", NOW).use is Use.USER
+    assert token_reading.read(token, PUBLIC.get, "clockify", NOW).use is Use.USER
     with pytest.raises(TokenRefusedError, match="expired"):
-        tokens.read(token, PUBLIC.get, "clockify", NOW + timedelta(minutes=30))
+        token_reading.read(token, PUBLIC.get, "clockify", NOW + timedelta(minutes=30))
 
 
 def test_equal_claims_give_equal_bytes() -> None:
@@ -88,7 +89,7 @@ def test_equal_claims_give_equal_bytes() -> None:
 
 
 def test_a_token_of_ours_is_read_back_whole() -> None:
-    assert tokens.read(installation_token(), PUBLIC.get, "clockify", NOW) == tokens.AddOnToken(
+    assert token_reading.read(installation_token(), PUBLIC.get, "clockify", NOW) == AddOnToken(
         use=Use.INSTALLATION,
         kid="1-test",
         jti="j1",
@@ -139,7 +140,7 @@ GOOD = claims_of(installation_token())
 )
 def test_what_is_not_our_token_is_refused_without_quoting_it(token: str) -> None:
     with pytest.raises(TokenRefusedError) as refusal:
-        tokens.read(token, PUBLIC.get, "clockify", NOW)
+        token_reading.read(token, PUBLIC.get, "clockify", NOW)
     assert "eyJ" not in str(refusal.value)
     assert refusal.value.__cause__ is None
 
@@ -149,4 +150,4 @@ def test_a_withdrawn_key_ends_its_tokens() -> None:
         return None
 
     with pytest.raises(TokenRefusedError, match="unknown key"):
-        tokens.read(installation_token(), nothing, "clockify", NOW)
+        token_reading.read(installation_token(), nothing, "clockify", NOW)

@@ -6,8 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.installer import views
+from services.installer import showing
 from services.installer.domain import Call, Check, Flight, Installation, Kind, Workspace
+from services.installer.views import InstallationDetail
 from shared.contracts.installer import Cleanup, Outcome, State
 from shared.contracts.reasons import FailureReason, Side, WaitingFor
 
@@ -45,7 +46,7 @@ def changed(**changes: Any) -> Installation:
 
 
 def test_a_fresh_request_says_what_it_waits_for_and_until_when() -> None:
-    assert views.installation(ONE) == {
+    assert showing.installation(ONE) == {
         "id": "b" * 24,
         "workspace_id": "a" * 24,
         "addon_key": "timer",
@@ -90,7 +91,7 @@ def test_a_fresh_request_says_what_it_waits_for_and_until_when() -> None:
     ],
 )
 def test_the_next_automatic_action_is_told_with_its_time(changes: dict[str, Any], expected: dict[str, Any]) -> None:
-    assert views.next_action(changed(**changes)) == expected
+    assert showing.next_action(changed(**changes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -105,7 +106,7 @@ def test_the_next_automatic_action_is_told_with_its_time(changes: dict[str, Any]
     ],
 )
 def test_s17_trouble_that_nobody_explained_is_maintenance(changes: dict[str, Any], expected: str | None) -> None:
-    assert views.screen(changed(**changes)) == expected
+    assert showing.screen(changed(**changes)) == expected
 
 
 @pytest.mark.parametrize(
@@ -119,13 +120,13 @@ def test_s17_trouble_that_nobody_explained_is_maintenance(changes: dict[str, Any
     ],
 )
 def test_a_trouble_has_a_side(changes: dict[str, Any], expected: Side | None) -> None:
-    assert views.installation(changed(**changes))["side"] is expected
+    assert showing.installation(changed(**changes))["side"] is expected
 
 
 def test_the_attempt_under_way_is_shown() -> None:
-    shown = views.installation(changed(state=State.DELIVERING, call=CALL, flight=FLIGHT))
+    shown = showing.installation(changed(state=State.DELIVERING, call=CALL, flight=FLIGHT))
     assert shown["call"] == {"kind": "INSTALLED", "number": 1, "attempt": 2, "under_way": True}
-    assert views.installation(changed(call=CALL))["call"]["under_way"] is False
+    assert showing.installation(changed(call=CALL))["call"]["under_way"] is False
 
 
 def test_the_timeline_is_whole_and_in_order_whatever_was_moved_out() -> None:
@@ -147,8 +148,8 @@ def test_the_timeline_is_whole_and_in_order_whatever_was_moved_out() -> None:
             "text": "oops",
         },
     ]
-    detail = views.detail(changed(history=tuple(steps[2:]), steps=4), [steps[1], steps[0], steps[2]])
-    shown = views.InstallationDetail(**detail).timeline
+    detail = showing.detail(changed(history=tuple(steps[2:]), steps=4), [steps[1], steps[0], steps[2]])
+    shown = InstallationDetail(**detail).timeline
     assert [entry.n for entry in shown] == [1, 2, 3, 4]
     assert (shown[1].source, shown[1].target, shown[1].side) == (State.REQUESTED, State.CHECKING, None)
     assert (shown[2].waiting_for, shown[2].side) == (WaitingFor.ADDON, Side.ADDON)

@@ -28,7 +28,7 @@ test: ## set up and run the tests, but for the slow ones
 	$(PYTEST) -m "not slow" $(T)
 
 test-unit: ## the tests without any server: units, contracts, architecture
-	@$(LOCAL) setup
+	@$(LOCAL) setup --only-python
 	$(PYTEST) tests/unit tests/contracts tests/meta -m "not slow" $(T)
 
 test-integration: ## the tests against real Kafka, MongoDB and SMTP
@@ -44,18 +44,18 @@ test-all: ## every test, the slow ones too
 	$(PYTEST) $(T)
 
 lint: ## style, formatting, import rules, spelling
-	@$(LOCAL) setup
+	@$(LOCAL) setup --only-python
 	$(VENV)/ruff check
 	$(VENV)/ruff format --check
 	$(VENV)/lint-imports
 	$(VENV)/codespell
 
 types: ## mypy --strict, tests included
-	@$(LOCAL) setup
+	@$(LOCAL) setup --only-python
 	$(VENV)/mypy
 
 docs: ## write what docs/ takes from the code: OpenAPI, AsyncAPI, topics, problems
-	@$(LOCAL) setup
+	@$(LOCAL) setup --only-python
 	$(VENV)/python -m docs.generate
 
 lock: ## write the hashed requirements/*.txt from the pyproject.toml files

@@ -19,7 +19,9 @@ INTERRUPTED = 130
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python3 -m deploy.local", description="Souk on one machine, without Docker.")
     commands = parser.add_subparsers(dest="command", required=True)
-    commands.add_parser("setup", help="check the machine, install dependencies, fetch Kafka").set_defaults(do=setup)
+    setup_command = commands.add_parser("setup", help="check the machine, install dependencies, fetch Kafka")
+    setup_command.add_argument("--only-python", action="store_true", help="dependencies, and no servers")
+    setup_command.set_defaults(do=set_up)
     commands.add_parser("up", help="set up, and start what does not run").set_defaults(do=up)
     down_command = commands.add_parser("down", help="stop everything; data stays")
     down_command.add_argument("--delete-data", action="store_true", help="delete databases, topics, mails and secrets")
@@ -43,7 +45,14 @@ def main() -> None:
         sys.exit(INTERRUPTED)
 
 
-def setup(_: argparse.Namespace) -> Broker:
+def set_up(arguments: argparse.Namespace) -> None:
+    if arguments.only_python:
+        environment.ensure()
+    else:
+        setup()
+
+
+def setup() -> Broker:
     """Bring the machine to the point where a stack can start; does nothing that is done already."""
     requested = os.environ.get("LOCAL_KAFKA") or "auto"
     if lacks := machine.missing(requested):
@@ -57,9 +66,8 @@ def setup(_: argparse.Namespace) -> Broker:
     return chosen
 
 
-def up(arguments: argparse.Namespace) -> None:
-    chosen = setup(arguments)
-    stack = wanted_stack(chosen)
+def up(_: argparse.Namespace) -> None:
+    stack = wanted_stack(setup())
     before = running_stack()
     if before and before.running() and before.plan != stack.plan:
         raise StartError(

@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Self
 
 from deploy.local import applications, infrastructure, ports
-from deploy.local.broker import Broker, choose
+from deploy.local.broker import Broker, Engine, choose
 from deploy.local.part import Part
 from deploy.local.paths import PROJECT
 from deploy.local.plan import SERVICES, Plan
@@ -31,6 +31,7 @@ from deploy.local.process import Daemon, StartError
 from deploy.local.waiting import HEARTBEAT_SECONDS, say
 
 INFRASTRUCTURE = ("mongo", "kafka")
+TOPICS = PROJECT / "shared" / "contracts" / "topics.py"
 
 
 class Stack:
@@ -163,9 +164,15 @@ class Stack:
 
     def create_topics(self) -> None:
         """Create the topics that are missing. Raises StartError."""
+        # Once for our own Kafka, whose data lies beside the stamp, and again when the list of topics changes.
+        stamp, wanted = self.plan.data / "topics", TOPICS.read_text()
+        if self.plan.broker.engine is not Engine.EXTERNAL and stamp.exists() and stamp.read_text() == wanted:
+            return
         ran = self.run("catalog", "topics")  # any service makes all of them
         if ran.returncode:
             raise StartError(f"the topics could not be made: {(ran.stderr or ran.stdout).strip()[-1500:]}")
+        stamp.parent.mkdir(parents=True, exist_ok=True)
+        stamp.write_text(wanted)
 
     def _check_ports(self, asleep: list[Part]) -> None:
         wanted = {port: self.plan.ports[port] for part in asleep for port in part.ports}

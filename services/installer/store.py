@@ -1,96 +1,235 @@
-"""Installations in MongoDB. The only file here that speaks to the driver."""
+"""Installations in MongoDB: inserting requests, and the batch step that all other writes go through.
 
-from collections.abc import Collection as Set
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+The only file here that imports the driver.
+"""
 
-from services.installer.domain import Installation
-from services.installer.messages import Decision, Input, InstallAsked
-from shared.contracts.installer import State
-from shared.plumbing.mongo import Document
+import secrets
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Protocol
+
+from pymongo import IndexModel, UpdateOne
+
+from services.installer import updates
+from services.installer.documents import from_document
+from services.installer.domain import SCHEMA, Installation
+from services.installer.events import check_number
+from services.installer.folding import Folded, fold
+from services.installer.messages import CheckSent, Decision, Due, Input, InstallAsked
+from services.installer.parking import park
+from services.installer.queries import InstallationQueries
+from services.installer.requests import AlreadyLive, ContentionError, Inserted, Insertion, Present, Requests
+from services.installer.saga import Saga
+from shared.plumbing.batching import GroupCommit
+from shared.plumbing.clock import Clock
+from shared.plumbing.mongo import Database, ensure_indexes, insert_new
+from shared.plumbing.outbox import OUTBOX_INDEX, clear_pipeline
+from shared.plumbing.state_relay import STATE_INDEXES
+
+INDEXES = (
+    IndexModel(
+        [("workspace_id", 1), ("addon_key", 1)],
+        name="one_live",
+        unique=True,
+        partialFilterExpression={"live": True},
+    ),
+    IndexModel([("workspace_id", 1), ("addon_key", 1), ("generation", 1)], name="generations", unique=True),
+    IndexModel(
+        [("due_at", 1), ("lane", 1), ("deadline", 1)],
+        name="due",
+        partialFilterExpression={"due_at": {"$type": "date"}},
+    ),
+    IndexModel(
+        [("state", 1), ("addon_key", 1), ("requested_at", 1)],
+        name="pending",
+        partialFilterExpression={"outcome": "pending"},
+    ),
+    IndexModel([("workspace_id", 1), ("requested_at", -1), ("_id", -1)], name="by_workspace"),
+    IndexModel([("addon_key", 1), ("requested_at", -1), ("_id", -1)], name="by_addon"),
+    OUTBOX_INDEX,
+    *STATE_INDEXES,
+)
+__all__ = ["AlreadyLive", "ContentionError", "Inserted", "InstallationStore", "NewerSchemaError", "Present"]
+
+RECENT = 10_000
+ROUNDS = 12
+"""Lost races in a row before giving up; each is lost to a write that won."""
 
 
-@dataclass(frozen=True, slots=True)
-class Inserted:
-    """The request was new."""
-
-    installation: Installation
+class NewerSchemaError(Exception):
+    """A newer release has written this document; this process must not decide about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
-    """The same caller used the same idempotency key before: this is what came of it. Compare `request`."""
+class Announce(Protocol):
+    """Hears of every write, to send what it put into the outbox and the new state."""
 
-    installation: Installation
-
-
-@dataclass(frozen=True, slots=True)
-class AlreadyLive:
-    """Another installation of this add-on lives in this workspace."""
-
-    installation_id: str
-    state: str
+    def __call__(self, before: Installation | None, after: Installation) -> None: ...
 
 
-class InstallationStore:
-    """Reads and writes of the collection `installations`.
+class InstallationStore(InstallationQueries):
+    """Writes come from the API (one by one, gathered by group commit) and from the worker (in batches).
 
-    Writes come from the API (one by one, gathered by group commit) and from the worker (in batches); both run
-    the same batch step. Every method raises the driver's errors.
+    Both run the same batch step. Raises the driver's errors, ContentionError and NewerSchemaError.
     """
+
+    def __init__(
+        self, database: Database, saga: Saga, clock: Clock, *, history_retention: timedelta = timedelta(days=90)
+    ) -> None:
+        super().__init__(database, clock)
+        self._saga = saga
+        self._history_retention = history_retention
+        self._requests = Requests(self.collection, saga, clock, self._written)
+        self._asks: GroupCommit[tuple[str, Input], Decision | None] = GroupCommit(self.apply)
+        # What this process wrote last. Deciding on it saves reading it back; compare-and-set finds out if others
+        # have changed it since, and a decision that would change nothing is not believed without reading.
+        self._recent: OrderedDict[str, Installation] = OrderedDict()
+        self._announce: Announce | None = None
+
+    def connect(self, announce: Announce) -> None:
+        """Set who hears of writes; they need the store themselves, so they come later."""
+        self._announce = announce
 
     async def prepare(self) -> None:
         """Create the indexes."""
-        raise NotImplementedError
+        await ensure_indexes(self.collection, INDEXES)
+        seconds = int(self._history_retention.total_seconds())
+        await ensure_indexes(
+            self._log,
+            [
+                IndexModel([("installation_id", 1), ("n", 1)], name="timeline"),
+                IndexModel([("at", 1)], name="expiry", expireAfterSeconds=seconds),
+            ],
+        )
 
-    async def insert_requested(self, asked: InstallAsked) -> Inserted | Present | AlreadyLive:
+    async def insert_requested(self, asked: InstallAsked) -> Insertion:
         """Store a new request with its first messages, as the next generation of this add-on in this workspace.
 
         Gathers concurrent callers into one round trip and hands the outbox to the relay.
         """
-        raise NotImplementedError
-
-    async def find(self, installation_id: str) -> Installation | None:
-        """One installation."""
-        raise NotImplementedError
-
-    async def live(self, addon_key: str, workspace_ids: Sequence[str]) -> dict[str, Document]:
-        """`{"_id", "state"}` of the add-on's live installation by workspace id."""
-        raise NotImplementedError
-
-    async def by_workspace(
-        self, workspace_id: str, *, after: tuple[datetime, str] | None = None, limit: int = 50, state: State | None = None
-    ) -> list[Installation]:
-        """Newest request first. `after` is (`requested_at`, `id`) of the last one of the page before."""
-        raise NotImplementedError
-
-    async def by_addon(
-        self, addon_key: str, *, after: tuple[datetime, str] | None = None, limit: int = 50, state: State | None = None
-    ) -> list[Installation]:
-        """As `by_workspace`, for publishers and operators."""
-        raise NotImplementedError
+        return await self._requests.insert(asked)
 
     async def ask(self, installation_id: str, message: Input) -> Decision | None:
         """Apply one input (cancel, retry, uninstall, redelivery); gathers concurrent callers. None: no such one."""
-        raise NotImplementedError
+        return await self._asks.submit((installation_id, message))
 
     async def apply(self, inputs: Sequence[tuple[str, Input]]) -> list[Decision | None]:
         """The batch step: decide each input on its installation, in order, and write by compare-and-set.
 
-        Returns each input's decision as it was written; None where there is no such installation.
+        Returns each input's decision as it was written; None where there is no such installation, or where the
+        input was parked for a newer release.
         """
-        raise NotImplementedError
+        results: list[Decision | None] = [None] * len(inputs)
+        todo: dict[str, list[int]] = {}
+        for position, (installation_id, _) in enumerate(inputs):
+            todo.setdefault(installation_id, []).append(position)
+        believe = not any(isinstance(message, Due) for _, message in inputs)  # prolonged leases are not in memory
+        for _ in range(ROUNDS):
+            known, remembered = await self._load(todo, inputs, believe=believe)
+            believe = False
+            now = self._clock.now()
+            folds = [
+                fold(one, [inputs[position][1] for position in todo[one.id]], self._saga.decide, now) for one in known
+            ]
+            doubtful = {each.before.id for each in folds if not each.changed and each.before.id in remembered}
+            lost = await self._write([each for each in folds if each.before.id not in doubtful], now)
+            lost |= doubtful
+            for each in folds:
+                if each.before.id not in lost:
+                    for position, decision in zip(todo[each.before.id], each.decisions, strict=True):
+                        results[position] = decision
+            todo = {one: positions for one, positions in todo.items() if one in lost}
+            if not todo:
+                return results
+        raise ContentionError(", ".join(list(todo)[:3]))
 
-    async def older_history(self, installation_id: str) -> list[dict[str, Any]]:
-        """Timeline entries that no longer fit into the document, oldest first. See `history.py`."""
-        raise NotImplementedError
+    async def clear_sent(self, sent: Mapping[str, Sequence[str]]) -> None:
+        """Take sent entries out of outboxes. The write that clears a question to auth also notes it as sent."""
+        asked: list[tuple[str, Input]] = []
+        plain: list[UpdateOne] = []
+        for installation_id, ids in sent.items():
+            numbers = [number for one in ids if (number := check_number(one)) is not None]
+            if numbers:
+                asked.append((installation_id, CheckSent(max(numbers), tuple(ids))))
+            else:
+                plain.append(UpdateOne({"_id": installation_id}, clear_pipeline(ids)))
+                self._forget_sent(installation_id, ids)
+        if plain:
+            await self.collection.bulk_write(plain, ordered=False)
+        if asked:
+            await self.apply(asked)
 
-    async def manifest(self, addon_key: str, manifest_version: int) -> dict[str, Any] | None:
-        """The whole manifest that an installation's snapshot was taken from; it never changes."""
-        raise NotImplementedError
+    # --- the batch step's parts --------------------------------------------------------------------------------
 
-    async def kids_in_use(self) -> Set[str]:
-        """Signing keys that a live installation or an unfinished call names."""
-        raise NotImplementedError
+    async def _load(
+        self, todo: Mapping[str, list[int]], inputs: Sequence[tuple[str, Input]], *, believe: bool
+    ) -> tuple[list[Installation], set[str]]:
+        """The installations, and the ids of those that come from memory. Parks what a newer release must decide."""
+        remembered = {one: self._recent[one] for one in todo if one in self._recent} if believe else {}
+        missing = [one for one in todo if one not in remembered]
+        known = list(remembered.values())
+        if missing:
+            for document in await self.collection.find({"_id": {"$in": missing}}).to_list():
+                if document["schema"] <= SCHEMA:
+                    known.append(from_document(document))
+                else:
+                    await self._park(document["_id"], [inputs[position][1] for position in todo[document["_id"]]])
+        return known, set(remembered)
+
+    async def _park(self, installation_id: str, messages: Sequence[Input]) -> None:
+        parked = [found for message in messages if (found := park(message)) is not None]
+        if len(parked) < len(messages) and not any(isinstance(message, Due) for message in messages):
+            raise NewerSchemaError(installation_id)
+        cleared = [name for message in messages if isinstance(message, CheckSent) for name in message.cleared]
+        if parked:
+            update = {"$push": {"parked": {"$each": parked}}, "$set": {"due_at": self._clock.now()}}
+            await self.collection.update_one({"_id": installation_id}, update | {"$inc": {"version": 1}})
+        if cleared:
+            await self.collection.update_one({"_id": installation_id}, clear_pipeline(cleared))
+
+    async def _write(self, folds: Sequence[Folded], now: datetime) -> set[str]:
+        """Send all writes at once. Returns the ids of those that lost against somebody else's."""
+        folds = [each for each in folds if each.changed or each.cleared]
+        if not folds:
+            return set()
+        overflow = [entry for each in folds for entry in updates.overflow(each.before, each.after)]
+        if overflow:
+            await insert_new(self._log, overflow)  # those there already were kept before a race was lost
+        mark = secrets.token_hex(8)
+        outcome = await self.collection.bulk_write([_operation(each, now, mark) for each in folds], ordered=False)
+        lost: set[str] = set()
+        if outcome.matched_count < len(folds):
+            ids = [each.before.id for each in folds if each.changed]
+            won = {doc["_id"] async for doc in self.collection.find({"_id": {"$in": ids}, "tok": mark}, {"_id": 1})}
+            lost = set(ids) - won
+        for each in folds:
+            if each.before.id in lost:
+                self._recent.pop(each.before.id, None)
+            else:
+                self._written(each.before, each.written())
+        return lost
+
+    def _written(self, before: Installation | None, after: Installation) -> None:
+        self._recent.pop(after.id, None)
+        if after.pending:
+            self._recent[after.id] = after
+            if len(self._recent) > RECENT:
+                self._recent.popitem(last=False)
+        if self._announce is not None:
+            self._announce(before, after)
+
+    def _forget_sent(self, installation_id: str, ids: Sequence[str]) -> None:
+        one = self._recent.get(installation_id)
+        if one is not None:
+            one.outbox = tuple(entry for entry in one.outbox if entry["id"] not in ids)
+
+
+def _operation(each: Folded, now: datetime, mark: str) -> UpdateOne:
+    update = each.update(now)
+    if not each.changed:
+        return UpdateOne({"_id": each.before.id}, update)
+    if isinstance(update, dict):
+        update["$set"]["tok"] = mark
+    else:
+        update[0]["$set"]["tok"] = mark
+    return UpdateOne({"_id": each.before.id, "version": each.before.version}, update)

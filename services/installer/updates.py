@@ -28,7 +28,8 @@ def between(
     found |= {"version": before.version + 1, "state_marked_at": now}
     history = [entry for entry in after.history if entry["n"] > before.steps]
     if cleared:
-        return _pipeline(found, gone, history, entries, cleared, now)
+        found |= {"outbox": entries, "history": history}
+        return _pipeline(found, gone, cleared, now)
     update: Document = {"$set": found}
     if gone:
         update["$unset"] = dict.fromkeys(gone, "")
@@ -53,20 +54,11 @@ def overflow(before: Installation, after: Installation) -> list[Document]:
     ]
 
 
-def _pipeline(
-    found: Document,
-    gone: Sequence[str],
-    history: Sequence[Document],
-    entries: Sequence[Document],
-    cleared: Sequence[str],
-    now: datetime,
-) -> list[Document]:
+def _pipeline(found: Document, gone: Sequence[str], cleared: Sequence[str], now: datetime) -> list[Document]:
     # Literal, because texts from outside may begin with a dollar sign.
     values: Document = {name: {"$literal": value} for name, value in found.items()}
-    values["outbox"] = {"$concatArrays": [without_sent(cleared), {"$literal": list(entries)}]}
-    if history:
-        joined = {"$concatArrays": ["$history", {"$literal": list(history)}]}
-        values["history"] = {"$slice": [joined, -HISTORY_LIMIT]}
+    values["outbox"] = {"$concatArrays": [without_sent(cleared), values["outbox"]]}
+    values["history"] = {"$slice": [{"$concatArrays": ["$history", values["history"]]}, -HISTORY_LIMIT]}
     pending = {"$cond": [{"$gt": [{"$size": "$outbox"}, 0]}, {"$ifNull": ["$outbox_since", now]}, "$$REMOVE"]}
     stages: list[Document] = [{"$set": values}, {"$set": {"outbox_since": pending}}]
     return [*stages, {"$unset": list(gone)}] if gone else stages

@@ -75,6 +75,15 @@ def duplicate_indexes(exc: BulkWriteError) -> frozenset[int]:
     return frozenset(int(error["index"]) for error in errors)
 
 
+async def insert_new(collection: Collection, documents: Sequence[Document]) -> frozenset[int]:
+    """Insert in one round trip. Returns the positions of those that met a unique index and are not stored."""
+    try:
+        await collection.insert_many(documents, ordered=False)
+    except BulkWriteError as exc:
+        return duplicate_indexes(exc)
+    return frozenset()
+
+
 async def ensure_indexes(collection: Collection, indexes: Sequence[IndexModel]) -> None:
     """Create what is missing. Building runs in the server's background; existing ones cost one round trip."""
     if indexes:

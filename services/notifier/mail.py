@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
+from email.errors import MessageError
 from email.headerregistry import Address
 from email.message import EmailMessage
 from pathlib import Path
@@ -105,7 +106,7 @@ class Writer:
         message = EmailMessage(policy=policy.SMTP)
         message["From"] = sender
         # Never with a display name: it would be the one header value that somebody else chose.
-        message["To"] = Address(addr_spec=to)
+        message["To"] = _mailbox(to)
         message["Subject"] = letter.subject
         message["Date"] = now
         message["Message-ID"] = f"<{mail_id}@{sender.domain}>"
@@ -157,6 +158,13 @@ def as_text(letter: Letter) -> str:
         blocks += [*entry.before, f"{entry.link}:\n{entry.url}", *entry.after]
     blocks += letter.closing
     return "\n\n".join(blocks) + "\n\n-- \n" + "\n".join(letter.footer) + "\n"
+
+
+def _mailbox(address: str) -> Address:
+    try:
+        return Address(addr_spec=address)
+    except (MessageError, ValueError, IndexError):  # the parser raises all of them
+        raise ValueError("not an address") from None
 
 
 def _moment(moment: datetime) -> str:

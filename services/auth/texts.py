@@ -27,7 +27,9 @@ def _address(text: str) -> str:
     try:
         # No look into DNS: it would tell others who signs up, and make a slow name server ours to wait for.
         # The part before the @ is ASCII, because not every mail server on the way takes anything else.
-        found = validate_email(unicodedata.normalize("NFKC", text), check_deliverability=False, allow_smtputf8=False)
+        found = validate_email(
+            unicodedata.normalize("NFKC", text), check_deliverability=False, allow_smtputf8=False, strict=True
+        )
     except EmailNotValidError as exc:
         raise PydanticCustomError("email", "{reason}", {"reason": str(exc)[:200]}) from None
     return found.ascii_email or found.normalized

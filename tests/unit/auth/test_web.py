@@ -1,0 +1,103 @@
+"""Where a request comes from, and whose page sent it."""
+
+from typing import Any
+
+import pytest
+from fastapi import Request
+
+from services.auth.settings import AuthSettings
+from services.auth.web import Browser, Limits, network
+from shared.plumbing.errors import Forbidden, TooMany
+
+KEY = "bm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm5ubm4="
+
+
+def request(peer: str = "10.0.0.9", **headers: str) -> Request:
+    raw = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    return Request({"type": "http", "headers": raw, "client": (peer, 1234)})
+
+
+@pytest.mark.parametrize(
+    ("forwarded", "seen"),
+    [
+        ("203.0.113.5", "203.0.113.5"),
+        ("6.6.6.6, 203.0.113.5", "203.0.113.5"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("", "10.0.0.9"),
+        ("nonsense", "unknown"),
+        ("203.0.113.5, nonsense", "unknown"),
+    ],
+)
+def test_the_gateways_word_counts_and_the_clients_does_not(forwarded: str, seen: str) -> None:
+    assert network(request(x_forwarded_for=forwarded)) == seen
+
+
+BROWSER = Browser("http://localhost:8080", 60)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"x_souk_csrf": "1", "origin": "http://localhost:8080"},
+        {"x_souk_csrf": "1", "sec_fetch_site": "same-origin"},
+        {"x_souk_csrf": "1", "sec_fetch_site": "same-origin", "origin": "http://localhost:8080"},
+    ],
+)
+def test_our_own_pages_pass(headers: dict[str, str]) -> None:
+    BROWSER.require_own_page(request(**headers))
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        {"x_souk_csrf": "1"},
+        {"origin": "http://localhost:8080"},
+        {"x_souk_csrf": "0", "origin": "http://localhost:8080"},
+        {"x_souk_csrf": "1", "origin": "https://evil.example"},
+        {"x_souk_csrf": "1", "origin": "http://localhost:8080.evil.example"},
+        {"x_souk_csrf": "1", "origin": "null"},
+        {"x_souk_csrf": "1", "sec_fetch_site": "same-site", "origin": "http://localhost:8080"},
+        {"x_souk_csrf": "1", "sec_fetch_site": "cross-site"},
+        {"x_souk_csrf": "1", "sec_fetch_site": "none"},
+    ],
+)
+def test_everybody_else_is_refused(headers: dict[str, str]) -> None:
+    with pytest.raises(Forbidden) as caught:
+        BROWSER.require_own_page(request(**headers))
+    assert caught.value.slug == "cross-site-request"
+
+
+def limits(**changes: Any) -> Limits:
+    return Limits(AuthSettings(master_key=KEY, sealing_key=KEY, **changes))
+
+
+def used_up(check: object, *args: object) -> int:
+    assert callable(check)
+    for count in range(1000):
+        try:
+            check(*args)
+        except TooMany:
+            return count
+    return 1000
+
+
+def test_guessing_from_one_network_locks_out_nobody_elsewhere() -> None:
+    subject = limits(log_ins_per_minute=3)
+    guesser, owner = request(x_forwarded_for="6.6.6.6"), request(x_forwarded_for="203.0.113.5")
+    assert used_up(subject.log_in, guesser, "Ada@example.com") == 3
+    subject.log_in(owner, "ada@example.com")
+
+
+def test_one_network_has_one_allowance_for_all_addresses() -> None:
+    subject = limits(network_requests_per_minute=5)
+    guesser = request(x_forwarded_for="6.6.6.6")
+    for number in range(5):
+        subject.log_in(guesser, f"user{number}@example.com")
+    assert used_up(subject.log_in, guesser, "another@example.com") == 0
+
+
+def test_an_address_is_not_flooded_from_many_networks() -> None:
+    subject = limits(mails_per_hour=2)
+    sent = sum(used_up(subject.mail, request(x_forwarded_for=f"6.6.6.{n}"), "ada@example.com") for n in range(20))
+    assert sent == 8

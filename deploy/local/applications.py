@@ -19,8 +19,8 @@ SECRETS: Mapping[str, Callable[[], str]] = {
     "AUTH_MASTER_KEY": keys.key_256,
     "INSTALLER_MASTER_KEY": keys.key_256,
     "MAIL_SEALING_KEY": keys.key_256,  # auth seals with it, notifier opens
-    "PRODUCT_CLIENT_SECRET": keys.token,
-    "PRODUCT_DIRECTORY_TOKEN": keys.token,
+    "OIDC_CLIENT_SECRET": keys.token,
+    "DIRECTORY_TOKEN": keys.token,
 }
 
 
@@ -83,10 +83,10 @@ def _auth(plan: Plan) -> dict[str, str]:
         "label": "Acme",
         "issuer": f"http://localhost:{plan.ports['product']}",
         "client_id": CLIENT,
-        "client_secret": secrets["PRODUCT_CLIENT_SECRET"],
+        "client_secret": secrets["OIDC_CLIENT_SECRET"],
         "product": PROVIDER,
         "trusted_email": True,
-        "directory_token": secrets["PRODUCT_DIRECTORY_TOKEN"],
+        "directory_token": secrets["DIRECTORY_TOKEN"],
     }
     return {
         "AUTH_MASTER_KEY": secrets["AUTH_MASTER_KEY"],

@@ -96,7 +96,6 @@ def _apache(plan: Plan) -> Part:
         ready=lambda: port_answers(HOST, port),
         env=dict(os.environ),
         before=format_storage,
-        stop_seconds=30.0,
         about=f"Apache Kafka {jars.kafka_version()} (KRaft)",
     )
 

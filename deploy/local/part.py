@@ -24,5 +24,4 @@ class Part:
     before: Callable[[], None] = nothing  # once, before the process starts
     after: Callable[[], None] = nothing  # once it is ready
     ready_seconds: float = 90.0
-    stop_seconds: float = 20.0
     about: str = ""

@@ -81,6 +81,11 @@ class Plan:
         return cls(folder.resolve(), broker, processes, chosen, dict(env or {}), mongod_options)
 
     @property
+    def part_names(self) -> tuple[str, ...]:
+        """Of everything that may run, in the order of its start."""
+        return ("mongo", "kafka", "mail", *(it.name for it in self.processes), "product", "addon", "gateway")
+
+    @property
     def data(self) -> Path:
         """Apart for each Kafka, because what MongoDB holds and what the topics hold belong together."""
         return self.folder / "data" / self.broker.engine

@@ -5,6 +5,8 @@ import random
 import socket
 from collections.abc import Iterable, Mapping
 
+from deploy.local.process import StartError
+
 HOST = "127.0.0.1"
 # What has one process, by the name of its setting: LOCAL_GATEWAY_PORT and so on.
 DEFAULTS: dict[str, int] = {
@@ -77,6 +79,8 @@ def is_free(port: int, host: str = HOST) -> bool:
     return True
 
 
-def taken(ports: Mapping[str, int]) -> list[str]:
-    """One line for each port that another program uses, with the setting that changes it."""
-    return [f"{port} ({setting(name)})" for name, port in ports.items() if not is_free(port)]
+def refuse_taken(ports: Mapping[str, int]) -> None:
+    """Raises StartError with one line for each port that another program uses, and the setting that changes it."""
+    if taken := [f"  {port} ({setting(name)})" for name, port in ports.items() if not is_free(port)]:
+        told = "Another program uses these ports; stop it, or choose others by the settings named:"
+        raise StartError("\n".join([told, *taken]))

@@ -31,6 +31,7 @@ from deploy.local.process import Daemon, StartError
 from deploy.local.waiting import HEARTBEAT_SECONDS, say
 
 INFRASTRUCTURE = ("mongo", "kafka")
+STOP_SECONDS = 30.0
 TOPICS = PROJECT / "shared" / "contracts" / "topics.py"
 
 
@@ -78,16 +79,16 @@ class Stack:
     def daemon(self, name: str) -> Daemon:
         return Daemon(name, self.plan.folder / "run" / f"{name}.pid", self.plan.folder / "log" / f"{name}.log")
 
-    def named(self, *names: str) -> list[Part]:
-        """The parts that the names stand for; all of them without a name. Raises KeyError for an unknown one."""
+    def expand(self, *names: str) -> list[str]:
+        """The names of the parts that are meant; of all without a name. Raises KeyError for an unknown one."""
         if not names:
-            return list(self.parts.values())
-        chosen = []
+            return list(self.plan.part_names)
+        chosen: list[str] = []
         for name in names:
             processes = [it.name for it in self.plan.processes if it.service == name]
-            if name == "kafka" and name not in self.parts:
-                continue  # an external one is not ours to start or stop
-            chosen += [self.parts[it] for it in processes or [name]]
+            if not processes and name not in self.plan.part_names:
+                raise KeyError(name)
+            chosen += processes or [name]
         return chosen
 
     def start(self, *names: str) -> None:
@@ -95,10 +96,11 @@ class Stack:
 
         Raises StartError, naming all taken ports at once, or with the end of the log of a part that failed.
         """
-        wanted = self.named(*names)
+        # An external Kafka is no part of ours.
+        wanted = [self.parts[name] for name in self.expand(*names) if name in self.parts]
         with self._alone():
             asleep = [part for part in wanted if not self.daemon(part.name).pid()]
-            self._check_ports(asleep)
+            ports.refuse_taken({port: self.plan.ports[port] for part in asleep for port in part.ports})
             self.plan.save()
             self._start_all([part for part in asleep if part.name in INFRASTRUCTURE])
             applied = [part for part in asleep if part.name not in INFRASTRUCTURE]
@@ -109,12 +111,12 @@ class Stack:
     def stop(self, *names: str) -> None:
         """Stop in the opposite order; a part that does not end in time is killed, and said so."""
         with self._alone():
-            for group in _last_first(self.named(*names)):
-                for part in group:
-                    self.daemon(part.name).signal(signal.SIGTERM)
-                for part in group:
-                    if not self.daemon(part.name).stop(part.stop_seconds):
-                        say(f"  {part.name} did not stop within {part.stop_seconds:.0f} s and was killed")
+            for group in _last_first(self.expand(*names)):
+                for name in group:
+                    self.daemon(name).signal(signal.SIGTERM)
+                for name in group:
+                    if not self.daemon(name).stop(STOP_SECONDS):
+                        say(f"  {name} did not stop within {STOP_SECONDS:.0f} s and was killed")
 
     def restart(self, *names: str) -> None:
         self.stop(*names)
@@ -122,29 +124,29 @@ class Stack:
 
     def kill(self, *names: str) -> None:
         """SIGKILL, and wait until the processes are gone."""
-        for part in self.named(*names):
-            self.daemon(part.name).signal(signal.SIGKILL)
-            self.daemon(part.name).wait(part.stop_seconds)
+        for name in self.expand(*names):
+            self.daemon(name).signal(signal.SIGKILL)
+            self.daemon(name).wait(STOP_SECONDS)
 
     def pause(self, *names: str) -> None:
         """SIGSTOP: the processes are there and answer nothing."""
-        for part in self.named(*names):
-            self.daemon(part.name).signal(signal.SIGSTOP)
+        for name in self.expand(*names):
+            self.daemon(name).signal(signal.SIGSTOP)
 
     def resume(self, *names: str) -> None:
-        for part in self.named(*names):
-            self.daemon(part.name).signal(signal.SIGCONT)
+        for name in self.expand(*names):
+            self.daemon(name).signal(signal.SIGCONT)
 
     def destroy(self) -> None:
         """Stop everything at once and delete the folder: data, logs, secrets."""
         self.resume()
-        self.kill(*(part.name for part in self.named() if part.name not in INFRASTRUCTURE))
+        self.kill(*(name for name in self.expand() if name not in INFRASTRUCTURE))
         self.stop(*INFRASTRUCTURE)
         shutil.rmtree(self.plan.folder, ignore_errors=True)
 
     def running(self) -> dict[str, int]:
         """The pids of the parts that run, by name."""
-        return {name: pid for name in self.parts if (pid := self.daemon(name).pid())}
+        return {name: pid for name in self.expand() if (pid := self.daemon(name).pid())}
 
     def service_env(self, service: str) -> dict[str, str]:
         """The environment that a service's own commands need (`topics`, `operator` ...)."""
@@ -173,14 +175,6 @@ class Stack:
             raise StartError(f"the topics could not be made: {(ran.stderr or ran.stdout).strip()[-1500:]}")
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(wanted)
-
-    def _check_ports(self, asleep: list[Part]) -> None:
-        wanted = {port: self.plan.ports[port] for part in asleep for port in part.ports}
-        if taken := ports.taken(wanted):
-            raise StartError(
-                "another program uses these ports; stop it, or choose others by the settings named:\n  "
-                + "\n  ".join(taken)
-            )
 
     def _start_all(self, parts: list[Part]) -> None:
         for part in parts:
@@ -224,10 +218,10 @@ class Stack:
             yield
 
 
-def _last_first(parts: list[Part]) -> list[list[Part]]:
-    """What needs nobody stops first: the gateway, then services and samples, then Kafka, then MongoDB."""
+def _last_first(names: list[str]) -> list[list[str]]:
+    """What nobody needs stops first: the gateway, then services and samples, then Kafka, then MongoDB."""
     rank = {"gateway": 0, "kafka": 2, "mongo": 3}
-    groups: dict[int, list[Part]] = {}
-    for part in parts:
-        groups.setdefault(rank.get(part.name, 1), []).append(part)
+    groups: dict[int, list[str]] = {}
+    for name in names:
+        groups.setdefault(rank.get(name, 1), []).append(name)
     return [groups[number] for number in sorted(groups)]

@@ -3,6 +3,7 @@ import socket
 import pytest
 
 from deploy.local import ports
+from deploy.local.process import StartError
 
 
 def test_defaults_are_used_where_nothing_is_set() -> None:
@@ -41,6 +42,14 @@ def test_every_taken_port_is_told_with_the_setting_that_changes_it() -> None:
         first, second = one.getsockname()[1], other.getsockname()[1]
         free = ports.free(["gateway"])["gateway"]
 
-        told = ports.taken({"mongo": first, "installer-worker_internal": second, "gateway": free})
+        with pytest.raises(StartError) as refused:
+            ports.refuse_taken({"mongo": first, "installer-worker_internal": second, "gateway": free})
 
-    assert told == [f"{first} (LOCAL_MONGO_PORT)", f"{second} (LOCAL_INSTALLER_INTERNAL_PORT)"]
+    assert str(refused.value).splitlines()[1:] == [
+        f"  {first} (LOCAL_MONGO_PORT)",
+        f"  {second} (LOCAL_INSTALLER_INTERNAL_PORT)",
+    ]
+
+
+def test_free_ports_are_not_refused() -> None:
+    ports.refuse_taken(ports.free(["gateway", "mongo"]))

@@ -141,8 +141,8 @@ def product(plan: Plan) -> Part:
         "SAMPLE_PRODUCT_SOUK_URL": plan.public_url,
         "SAMPLE_PRODUCT_PROVIDER_ID": PROVIDER,
         "SAMPLE_PRODUCT_CLIENT_ID": CLIENT,
-        "SAMPLE_PRODUCT_CLIENT_SECRET": secrets["PRODUCT_CLIENT_SECRET"],
-        "SAMPLE_PRODUCT_DIRECTORY_TOKEN": secrets["PRODUCT_DIRECTORY_TOKEN"],
+        "SAMPLE_PRODUCT_CLIENT_SECRET": secrets["OIDC_CLIENT_SECRET"],
+        "SAMPLE_PRODUCT_DIRECTORY_TOKEN": secrets["DIRECTORY_TOKEN"],
         "SAMPLE_PRODUCT_DATA_DIR": str(plan.data / "product"),
     }
     return Part(

@@ -55,9 +55,8 @@ def choose(requested: str, here: Machine | None = None) -> Broker:
         Engine.APACHE: _apache,
         Engine.EMBEDDED: lambda _: Broker(Engine.EMBEDDED, "as LOCAL_KAFKA says"),
     }
-    if requested in choices:
-        return choices[requested](here)
-    return _external(requested, here)
+    wanted = requested or "auto"  # an empty variable counts as missing
+    return choices[wanted](here) if wanted in choices else _external(wanted, here)
 
 
 def _auto(here: Machine) -> Broker:

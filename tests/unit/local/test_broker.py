@@ -30,6 +30,10 @@ def test_auto_takes_apache_when_java_maven_and_jars_are_there() -> None:
     assert here.tried == [AUTO_SECONDS]
 
 
+def test_nothing_said_is_auto() -> None:
+    assert choose("", FakeMachine()).engine is Engine.APACHE
+
+
 def test_auto_falls_back_without_java_and_fetches_nothing() -> None:
     here = FakeMachine(lacks="Java 17 or newer")
 
@@ -72,7 +76,7 @@ def test_an_address_that_does_not_answer_fails() -> None:
         choose("kafka.example:9092", FakeMachine(answers=False))
 
 
-@pytest.mark.parametrize("nonsense", ["apache2", "kafka.example", ":9092", "kafka.example:port", ""])
+@pytest.mark.parametrize("nonsense", ["apache2", "kafka.example", ":9092", "kafka.example:port"])
 def test_anything_else_is_refused_with_what_is_allowed(nonsense: str) -> None:
     with pytest.raises(StartError, match="auto, apache, embedded or HOST:PORT"):
         choose(nonsense, FakeMachine())

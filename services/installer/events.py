@@ -104,7 +104,7 @@ def health_state(document: Document) -> Envelope[StateMessage]:
     state = AddOnHealthChanged(
         version=document["version"],
         addon_key=document["_id"],
-        breaker=document["breaker"],
+        breaker=document["state"],
         outage=document["outage"],
         since=document["since"],
         cause=document.get("cause", ""),

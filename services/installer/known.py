@@ -1,50 +1,63 @@
-"""What the installer remembers of other services' state: its projections, and how they are read.
+"""What the installer remembers of other services' state: its projections.
 
 Documents are those of `shared.plumbing.projections`: the fields of the state message with `_id` = key.
 """
 
-from collections.abc import Sequence
+import json
+from typing import Any
 
+from services.installer.store import WORKSPACE_INDEXES
 from shared.contracts import auth, catalog, notifier, topics
 from shared.plumbing.mongo import Database, Document
-from shared.plumbing.projections import Projection
+from shared.plumbing.projections import Projection, whole_message
 
 
 class Known:
-    """Accounts, workspaces, add-ons and notices. A deleted one is not found."""
+    """Accounts, workspaces, add-ons and notices. A deleted one stays, with `deleted` and nothing to rely on."""
 
     def __init__(self, database: Database) -> None:
-        self.accounts = Projection(database, "accounts", topics.AUTH_ACCOUNTS, (auth.AccountChanged,))
-        self.workspaces = Projection(database, "workspaces", topics.AUTH_WORKSPACES, (auth.WorkspaceChanged,))
+        self.accounts = Projection(
+            database, "accounts", topics.AUTH_ACCOUNTS, (auth.AccountChanged,), fields=_without_address
+        )
+        self.workspaces = Projection(
+            database, "workspaces", topics.AUTH_WORKSPACES, (auth.WorkspaceChanged,), indexes=WORKSPACE_INDEXES
+        )
         self.addons = Projection(
             database,
             "addons",
             topics.CATALOG_ADDONS,
             (catalog.AddOnPublished, catalog.AddOnUpdated, catalog.AddOnWithdrawn),
+            fields=_manifest_as_text,
         )
         self.notices = Projection(
             database,
             "notices",
             topics.NOTIFIER_NOTICES,
             (notifier.MaintenanceNoticeRaised, notifier.MaintenanceNoticeCleared),
+            fields=_notice,
         )
 
-    async def account(self, user_id: str) -> Document | None:
-        """The person's account."""
-        raise NotImplementedError
+    @property
+    def all(self) -> tuple[Projection, ...]:
+        """Every projection."""
+        return self.accounts, self.workspaces, self.addons, self.notices
 
-    async def workspace(self, workspace_id: str, user_id: str) -> Document | None:
-        """The workspace with `admins`; `members` holds at most this user, not the other ten thousand."""
-        raise NotImplementedError
 
-    async def administered(self, user_id: str, *, limit: int = 1000) -> list[Document]:
-        """Workspaces in which the user is owner or admin, without `members`."""
-        raise NotImplementedError
+def manifest_of(addon: Document) -> dict[str, Any]:
+    """The publisher's manifest in an add-on's document."""
+    manifest: dict[str, Any] = json.loads(addon["manifest"])
+    return manifest
 
-    async def addon(self, addon_key: str) -> Document | None:
-        """The listing with its manifest."""
-        raise NotImplementedError
 
-    async def addons_of(self, addon_keys: Sequence[str]) -> dict[str, Document]:
-        """Listings by key."""
-        raise NotImplementedError
+def _without_address(message: auth.AccountChanged) -> Document:
+    return message.model_dump(exclude={"sealed_address"})  # only the notifier can open it
+
+
+def _manifest_as_text(message: catalog.AddOnState) -> Document:
+    # A publisher's JSON may hold names and numbers that BSON does not take.
+    return message.model_dump(exclude={"manifest", "long_text"}) | {"manifest": json.dumps(message.manifest)}
+
+
+def _notice(message: notifier.MaintenanceNoticeRaised | notifier.MaintenanceNoticeCleared) -> Document:
+    raised = isinstance(message, notifier.MaintenanceNoticeRaised)
+    return whole_message(message) | {"raised": raised}

@@ -1,5 +1,6 @@
 """What is asked of the collection `installations`; every question has its index (see `store.INDEXES`)."""
 
+import json
 from collections.abc import Collection as Set
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -93,12 +94,13 @@ class InstallationQueries:
     async def manifest(self, addon_key: str, manifest_version: int) -> dict[str, Any] | None:
         """The whole manifest that an installation's snapshot was taken from; it never changes."""
         found = await self._manifests.find_one({"_id": f"{addon_key}:{manifest_version}"})
-        return None if found is None else found["manifest"]
+        return None if found is None else json.loads(found["manifest"])
 
     async def keep_manifest(self, addon_key: str, manifest_version: int, manifest: dict[str, Any]) -> None:
         """Remember a manifest for as long as an installation may name it."""
         which = {"_id": f"{addon_key}:{manifest_version}"}
-        await self._manifests.update_one(which, {"$setOnInsert": {"manifest": manifest}}, upsert=True)
+        text = json.dumps(manifest)  # a publisher's JSON may hold names and numbers that BSON does not take
+        await self._manifests.update_one(which, {"$setOnInsert": {"manifest": text}}, upsert=True)
 
     async def kids_in_use(self) -> Set[str]:
         """Signing keys that a live installation or an unfinished call names."""
@@ -117,9 +119,9 @@ class InstallationQueries:
             which["$or"] = [{"lane": {"$nin": full}}, {"deadline": {"$lte": now}}]
         return await self._items(which, "due_at", limit)
 
-    async def addons_waiting(self) -> Set[str]:
-        """Add-ons for which somebody waits."""
-        return set(await self.collection.distinct("addon_key", {"outcome": Outcome.PENDING, "state": State.WAITING}))
+    async def addons_in(self, state: State) -> Set[str]:
+        """Add-ons of the pending installations in this state."""
+        return set(await self.collection.distinct("addon_key", {"outcome": Outcome.PENDING, "state": state}))
 
     async def waiting(self, addon_key: str, limit: int) -> list[DueItem]:
         """Who waits for this add-on (not for a clean-up), the oldest request first."""
@@ -147,19 +149,19 @@ class InstallationQueries:
         cursor = self.collection.find(which, _DUE_FIELDS).sort(order, 1).limit(limit)
         return [_item(document) async for document in cursor]
 
-    async def open_before(self, items: Sequence[DueItem]) -> dict[str, list[DueItem]]:
-        """For each item the earlier generations whose clean-up is not over, by the item's id."""
-        later = [item for item in items if item.generation > 1]
+    async def open_before(self, ones: Sequence[DueItem | Installation]) -> dict[str, list[DueItem]]:
+        """The earlier generations whose clean-up is not over, for each one that has any, by its id."""
+        later = [one for one in ones if one.generation > 1]
         if not later:
             return {}
-        pairs = [{"workspace_id": item.workspace_id, "addon_key": item.addon_key} for item in later]
+        pairs = [{"workspace_id": one.workspace_id, "addon_key": one.addon_key} for one in later]
         unfinished = {"$or": pairs, "live": {"$exists": False}, "call": {"$exists": True}}
         found = [_item(document) async for document in self.collection.find(unfinished, _DUE_FIELDS)]
-        return {
-            item.id: earlier
-            for item in later
-            if (earlier := [one for one in found if _pair(one) == _pair(item) and one.generation < item.generation])
+        earlier = {
+            one.id: [each for each in found if _pair(each) == _pair(one) and each.generation < one.generation]
+            for one in later
         }
+        return {name: each for name, each in earlier.items() if each}
 
     async def newer(self, one: Installation) -> DueItem | None:
         """The newest later generation."""
@@ -197,5 +199,5 @@ def _item(document: Document) -> DueItem:
     )
 
 
-def _pair(item: DueItem) -> tuple[str, str]:
+def _pair(item: DueItem | Installation) -> tuple[str, str]:
     return item.workspace_id, item.addon_key

@@ -91,7 +91,9 @@ class InstallerSettings(ServiceSettings):
     breaker_percent: int = Field(default=50, gt=0, le=100)
     breaker_calls: int = Field(default=20, gt=0)
     breaker_window: Duration = timedelta(seconds=60)
-    # While open, one call (or a GET of the manifest, with no call due) is tried this often.
+    # While open, one call (or a GET of the manifest, with no call due) is tried: first after this long,
+    breaker_first_probe: Duration = timedelta(seconds=10)
+    # then after twice as long each time, up to this.
     breaker_probe_interval: Duration = timedelta(seconds=60)
     # Only records what it would do.
     breaker_dry_run: bool = False

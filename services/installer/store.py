@@ -50,6 +50,11 @@ INDEXES = (
     OUTBOX_INDEX,
     *STATE_INDEXES,
 )
+WORKSPACE_INDEXES = (
+    IndexModel([("admins.user_id", 1)], name="admins"),
+    IndexModel([("members", 1)], name="members"),
+)
+HEALTH_INDEXES = (IndexModel([("state", 1)], name="state"), *STATE_INDEXES)
 __all__ = ["AlreadyLive", "ContentionError", "Inserted", "InstallationStore", "NewerSchemaError", "Present"]
 
 RECENT = 10_000
@@ -142,6 +147,18 @@ class InstallationStore(InstallationQueries):
             if not todo:
                 return results
         raise ContentionError(", ".join(list(todo)[:3]))
+
+    async def peek(self, ids: Sequence[str]) -> dict[str, Installation]:
+        """Installations as this process last knew them: for looking around, not for truth. `apply` finds out."""
+        found = {one: self._recent[one] for one in ids if one in self._recent}
+        missing = [one for one in ids if one not in found]
+        if missing:
+            which = {"_id": {"$in": missing}, "schema": {"$lte": SCHEMA}}
+            for document in await self.collection.find(which).to_list():
+                one = found[document["_id"]] = from_document(document)
+                if one.pending:
+                    self._recent[one.id] = one
+        return found
 
     async def clear_sent(self, sent: Mapping[str, Sequence[str]]) -> None:
         """Take sent entries out of outboxes. The write that clears a question to auth also notes it as sent."""

@@ -1,0 +1,44 @@
+"""Consuming auth's answers. The other topics feed projections only."""
+
+from collections.abc import Sequence
+
+from services.installer.messages import Checked, Verdict
+from services.installer.outlook import Lookout
+from services.installer.store import InstallationStore
+from services.installer.worker import Worker
+from shared.contracts.auth import WorkspaceChecked
+from shared.contracts.envelope import Envelope, Message
+from shared.plumbing.outcomes import Outcome
+
+
+class CheckHandler:
+    """Folds a batch of answers into their installations; calls begin at once, none is awaited."""
+
+    def __init__(self, store: InstallationStore, lookout: Lookout, worker: Worker) -> None:
+        self._store = store
+        self._lookout = lookout
+        self._worker = worker
+
+    async def __call__(self, batch: Sequence[Envelope[Message]]) -> Sequence[Outcome]:
+        """See `shared.plumbing.outcomes.Handle`."""
+        answers = [(one.id, one.data) for one in batch if isinstance(one.data, WorkspaceChecked)]
+        known = await self._store.peek([answer.installation_id for _, answer in answers])
+        outlook = await self._lookout.around([one for one in known.values() if one.pending])
+        decisions = await self._worker.apply(
+            [
+                (answer.installation_id, Checked(name, answer, outlook.around[answer.installation_id]))
+                for name, answer in answers
+                if answer.installation_id in outlook.around
+            ],
+            outlook.offered,
+        )
+        verdicts = iter(decisions)
+        outcomes = []
+        for name, answer in answers:
+            decision = next(verdicts) if answer.installation_id in outlook.around else None
+            if decision is not None and decision.verdict is Verdict.APPLIED:
+                outcomes.append(Outcome.DONE)
+            else:
+                applied = known[answer.installation_id].applied if answer.installation_id in known else ()
+                outcomes.append(Outcome.DUPLICATE if name in applied else Outcome.SUPERSEDED)
+        return outcomes

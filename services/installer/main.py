@@ -1,0 +1,139 @@
+"""The installer, put together."""
+
+import secrets
+from collections.abc import Mapping
+
+from services.installer.addons import AddOns
+from services.installer.addresses import address_book
+from services.installer.calling import Caller
+from services.installer.calls import Signer
+from services.installer.domain import Installation
+from services.installer.events import health_state, installation_state
+from services.installer.handlers import CheckHandler
+from services.installer.health import Health
+from services.installer.keys import AddOnKeys
+from services.installer.known import Known
+from services.installer.metrics import OUTCOMES
+from services.installer.outlook import Lookout
+from services.installer.rounds import Rounds
+from services.installer.routes import routers
+from services.installer.saga import Saga
+from services.installer.settings import InstallerSettings
+from services.installer.slots import Slots
+from services.installer.store import InstallationStore
+from services.installer.worker import Worker
+from shared.contracts import installer, topics
+from shared.contracts.auth import WorkspaceChecked
+from shared.contracts.installer import State
+from shared.plumbing.clock import DatabaseClock
+from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.http import create_api
+from shared.plumbing.mongo import connect
+from shared.plumbing.outbox import OutboxRelay
+from shared.plumbing.outcomes import Subscription
+from shared.plumbing.outgoing import OutgoingClient
+from shared.plumbing.producer import Producer
+from shared.plumbing.sealing import Sealer
+from shared.plumbing.service import Loop, Service
+from shared.plumbing.settings import PlatformSettings
+from shared.plumbing.state_relay import StateRelay
+from shared.plumbing.user_tokens import UserTokens
+
+NAME = "installer"
+PRODUCES = (
+    installer.InstallRequested,
+    installer.AddOnInstalled,
+    installer.InstallFailed,
+    installer.AddOnUninstalled,
+    installer.InstallationChanged,
+    installer.CheckWorkspace,
+    installer.AddOnHealthChanged,
+)
+# An answer is awaited by a person; the other topics only keep us informed.
+ANSWER_WAIT_MS = 5
+
+
+def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
+    """Wire the service; nothing connects yet."""
+    client = connect(platform.mongo_url.get_secret_value(), app_name=f"souk-{NAME}")
+    database = client[settings.mongo_database]
+    clock = DatabaseClock(client)
+    producer = Producer(platform.kafka_bootstrap_servers, f"souk-{NAME}")
+    users = UserTokens(platform, database, clock)
+    outgoing = OutgoingClient(platform.outgoing_allow, user_agent="souk-installer")
+
+    known = Known(database)
+    keys = AddOnKeys(database, Sealer(settings.master_key.get_secret_value()), clock)
+    addresses = address_book(platform.public_url, settings.api_url, settings.backend_url, settings.region_urls)
+    signer = Signer(settings.token_issuer, addresses)
+
+    store = InstallationStore(database, Saga(settings), clock, history_retention=settings.history_retention)
+    outbox = OutboxRelay(store.collection, producer, clock, on_sent=store.clear_sent)
+    states = StateRelay(store.collection, installation_state, producer, clock)
+    store.connect(_Announcer(outbox, states))
+    health = Health(database["addon_health"], known.notices.collection, settings, clock)
+    breakers = StateRelay(health.collection, health_state, producer, clock)
+    health.connect(breakers)
+
+    owner, slots = secrets.token_hex(8), Slots(settings)
+    addons = AddOns(known.addons.collection, store, keys)
+    caller = Caller(outgoing, signer, keys, clock, deadline=settings.call_deadline)
+    lookout = Lookout(store, addons, health, clock, owner=owner, slots=slots, lease=settings.lease)
+    worker = Worker(store, lookout, health, caller, settings, clock=clock, owner=owner, slots=slots)
+    rounds = Rounds(worker, store, addons, health, caller, slots=slots, settings=settings, clock=clock)
+    answers = CheckHandler(store, lookout, worker)
+
+    api = create_api(
+        service=NAME,
+        title="Souk installer",
+        version="1",
+        settings=platform,
+        routers=routers(store, known, health, keys=keys, signer=signer, clock=clock),
+        description="Installations: where an add-on can go, asking for it, watching it, undoing it.",
+    )
+    api.state.verifier = users.verifier
+    worker_loops: Mapping[str, Loop] = {
+        "due": rounds.run_due,
+        "attending": rounds.run_attending,
+        "leases": worker.run_leases,
+        "health-counts": health.run_counts,
+    }
+    return Service(
+        name=NAME,
+        platform=platform,
+        settings=settings,
+        api=api,
+        client=client,
+        clock=clock,
+        producer=producer,
+        dead_letters=DeadLetters(database["dead_letters"], clock),
+        produces=PRODUCES,
+        subscriptions=(
+            Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, idle_wait_ms=ANSWER_WAIT_MS),
+            *(Subscription(one.topic, one.messages, one.apply) for one in known.all),
+        ),
+        projections=known.all,
+        outboxes=(outbox,),
+        states=(states, breakers),
+        prepare=(store.prepare, keys.prepare, health.prepare),
+        loops={"user-tokens": users.run, "health": health.run_looks},
+        worker_loops=worker_loops,
+        close=(outgoing.close,),
+    )
+
+
+class _Announcer:
+    """Sends what a write put into the outbox, and the new state."""
+
+    def __init__(self, outbox: OutboxRelay, states: StateRelay) -> None:
+        self._outbox = outbox
+        self._states = states
+
+    def __call__(self, before: Installation | None, after: Installation) -> None:
+        if after.outbox and (before is None or after.outbox[-1] not in before.outbox):
+            self._outbox.dispatch(after.id, after.outbox)
+        # Steps that last milliseconds are not worth a record of their own; if one lasts, the sweeper sends it.
+        if after.trouble or after.state not in (State.CHECKING, State.DELIVERING):
+            self._states.mark([after.id])
+        if before is not None and before.pending and not after.pending:
+            OUTCOMES.labels(after.outcome, after.reason or "").inc()

@@ -9,8 +9,8 @@ from services.installer.known import Known
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.mongo import Collection, Document
 
-# A workspace may have ten thousand members and a manifest 200 kB; no rule needs either.
-_ACCOUNT = {"verified": 1, "two_factor": 1, "deleted": 1}
+# What nobody here needs, and can be large (ten thousand members, a manifest of 200 kB) or secret.
+_ACCOUNT = {"sealed_address": 0}
 _WORKSPACE = {"members": 0}
 _ADDON = {"manifest": 0, "long_text": 0}
 

@@ -1,0 +1,183 @@
+"""Auth over a real database, without its ports. Mails are read where they wait: sealed, in the outbox."""
+
+import base64
+import json
+import secrets
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from services.auth.main import build
+from services.auth.settings import AuthSettings
+from shared.contracts.auth import SEALED_ADDRESS, SEALED_LINK
+from shared.plumbing.mongo import Database, Document
+from shared.plumbing.sealing import Sealer
+from shared.plumbing.service import Service
+from shared.plumbing.settings import PlatformSettings
+from tests.unit.auth.provider import ISSUER
+
+PUBLIC_URL = "http://localhost:8080"
+MASTER = base64.b64encode(b"m" * 32).decode()
+SEALING = base64.b64encode(b"s" * 32).decode()
+API = "/api/auth/v1"
+PASSWORD = "correct horse battery"
+OWN_PAGE = {"X-Souk-CSRF": "1", "Origin": PUBLIC_URL}
+PROVIDERS = [
+    {
+        "id": "acme",
+        "label": "Acme",
+        "issuer": ISSUER,
+        "client_id": "souk",
+        "client_secret": "client-secret",
+        "product": "acme",
+        "region": "eu",
+        "trusted_email": True,
+        "directory_token": "acme-directory-token",
+        "create_workspace_url": "https://acme.example/new",
+    },
+    {
+        "id": "other",
+        "label": "Other",
+        "issuer": ISSUER,
+        "client_id": "souk",
+        "client_secret": "client-secret",
+        "directory_token": "other-directory-token",
+    },
+]
+
+
+def settings(**changes: Any) -> AuthSettings:
+    """Cheap hashes and generous limits, unless the test is about them."""
+    fields: dict[str, Any] = {
+        "master_key": MASTER,
+        "sealing_key": SEALING,
+        "providers": PROVIDERS,
+        "password_memory_kib": 8192,
+        "password_passes": 1,
+        "quiet_answer_seconds": 0,
+        "log_ins_per_minute": 1000,
+        "refreshes_per_minute": 1000,
+        "mails_per_hour": 1000,
+        "network_requests_per_minute": 10_000,
+    }
+    return AuthSettings.model_validate(fields | changes)
+
+
+@dataclass(frozen=True)
+class Session:
+    """What a client has after logging in."""
+
+    user_id: str
+    session_id: str
+    refresh_token: str
+    headers: dict[str, str]
+
+
+@dataclass
+class Auth:
+    """Auth as its clients meet it, and the database behind it."""
+
+    service: Service
+    http: httpx.AsyncClient
+    database: Database
+
+    async def sign_up(self, email: str, password: str = PASSWORD, **more: str) -> None:
+        answer = await self.http.post(f"{API}/accounts", json={"email": email, "password": password, **more})
+        assert answer.status_code == 202, answer.text
+        assert answer.json() == {"status": "check-your-mail"}
+
+    async def user(self, email: str) -> Document:
+        found = await self.database["users"].find_one({"email_key": email.lower()})
+        assert found is not None
+        return found
+
+    async def mails(self, email: str) -> list[dict[str, Any]]:
+        """All mails to this address that wait, opened, oldest first."""
+        entries = (await self.user(email))["outbox"]
+        mails = [json.loads(entry["value"]) for entry in entries if entry["topic"] == "auth.mail.v1"]
+        sealer, now = Sealer(SEALING), self.service.clock.now()
+        for mail in mails:
+            mail["address"] = sealer.open(mail.pop("sealed_address"), purpose=SEALED_ADDRESS, now=now)
+            mail["link"] = sealer.open(mail.pop("sealed_link"), purpose=SEALED_LINK, now=now)
+        return mails
+
+    async def link_token(self, email: str) -> str:
+        """The secret of the newest link mailed to this address."""
+        link = str((await self.mails(email))[-1]["link"])
+        return parse_qs(urlsplit(link).query)["token"][0]
+
+    async def verify(self, token: str) -> httpx.Response:
+        return await self.http.post(f"{API}/verify-email", json={"token": token})
+
+    async def events(self, email: str) -> list[tuple[str, str | None]]:
+        """Types and sequence numbers of the events that wait."""
+        entries = (await self.user(email))["outbox"]
+        events = [dict(entry["headers"]) for entry in entries if entry["topic"] == "auth.users.v1"]
+        return [(headers["ce_type"], headers.get("seq")) for headers in events]
+
+    async def log_in(self, email: str, password: str = PASSWORD) -> Session:
+        answer = await self.http.post(f"{API}/sessions", json={"email": email, "password": password})
+        assert answer.status_code == 201, answer.text
+        return session_of(answer.json())
+
+    async def person(self, email: str | None = None) -> Session:
+        """Somebody with a verified account, logged in."""
+        email = email or f"user-{secrets.token_hex(6)}@example.com"
+        await self.sign_up(email)
+        assert (await self.verify(await self.link_token(email))).status_code == 200
+        return await self.log_in(email)
+
+    async def operator(self) -> Session:
+        """Somebody whom the command line made an operator."""
+        email = f"operator-{secrets.token_hex(6)}@example.com"
+        someone = await self.person(email)
+        await self.database["users"].update_one({"_id": someone.user_id}, {"$set": {"roles": ["operator"]}})
+        return await self.log_in(email)
+
+
+def session_of(body: dict[str, Any]) -> Session:
+    """The session in an answer."""
+    bearer = {"Authorization": f"Bearer {body['access_token']}"}
+    return Session(body["user"]["id"], body["session_id"], body["refresh_token"], bearer)
+
+
+def platform(mongo_url: str, kafka: str = "127.0.0.1:1") -> PlatformSettings:
+    """Without Kafka, unless it is given: nothing of the API waits for it."""
+    return PlatformSettings.model_validate(
+        {
+            "public_url": PUBLIC_URL,
+            "mongo_url": mongo_url,
+            "kafka_bootstrap_servers": kafka,
+            "users_jwks_url": "http://127.0.0.1:1/jwks",
+        }
+    )
+
+
+async def started(service: Service, database: Database) -> AsyncIterator[Auth]:
+    """The service, prepared, behind a client that keeps no cookies of its own."""
+    await service.prepare_database()
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(service.api), base_url=PUBLIC_URL) as http:
+        yield Auth(service, http, database)
+    for step in service.close:
+        await step()
+    await service.client.close()
+
+
+@pytest.fixture
+async def auth(database: Database, mongo_url: str) -> AsyncIterator[Auth]:
+    """A fresh auth."""
+    service = build(platform(mongo_url), settings(mongo_database=database.name))
+    async for running in started(service, database):
+        yield running
+
+
+def slug(answer: httpx.Response) -> str:
+    """The slug of a problem document, which must be well formed."""
+    assert answer.headers["content-type"] == "application/problem+json", answer.text
+    document: dict[str, Any] = answer.json()
+    assert document["status"] == answer.status_code
+    return str(document["slug"])

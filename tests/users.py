@@ -41,8 +41,13 @@ def bearer(user_id: str, now: datetime, *roles: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {_KEY.sign(claims(user_id, now, *roles))}"}
 
 
+def jwks() -> dict[str, Any]:
+    """What auth would publish."""
+    return {"keys": [_KEY.public_jwk()]}
+
+
 def trust_test_users(api: FastAPI, clock: Clock) -> None:
     """Let `api` accept the tokens made here, without a JWKS address."""
     source = JwksSource("http://127.0.0.1:1/unused")
-    source.replace({"keys": [_KEY.public_jwk()]})
+    source.replace(jwks())
     api.state.verifier = TokenVerifier(source, PUBLIC_URL, AUDIENCE, clock.now)

@@ -1,0 +1,279 @@
+"""Log-in with a product that runs: the sample product, as browsers and other clients meet it."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import httpx
+import pytest
+
+from services.auth.main import build
+from shared.plumbing.mongo import Database
+from shared.plumbing.settings import PlatformSettings
+from tests.integration.auth.conftest import (
+    API,
+    OWN_PAGE,
+    PASSWORD,
+    PUBLIC_URL,
+    Auth,
+    platform,
+    session_of,
+    settings,
+    slug,
+    started,
+)
+from tests.integration.samples.processes import free_port, running
+
+ADA = {"email": "ada@acme.example", "password": "correct-horse-1", "name": "Ada", "region": "eu", "sub": "a" * 24}
+BOB = {"email": "bob@acme.example", "password": "correct-horse-2", "name": "Bob", "region": "eu", "sub": "b" * 24}
+UNVERIFIED = {
+    "email": "new@acme.example",
+    "password": "correct-horse-3",
+    "name": "New\u00ad",
+    "region": "eu",
+    "sub": "c" * 24,
+    "email_verified": False,
+}
+USERS = json.dumps([ADA, BOB, UNVERIFIED])
+
+
+@pytest.fixture(scope="module")
+def product(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    port = free_port()
+    env = {
+        "SAMPLE_PRODUCT_PORT": str(port),
+        "SAMPLE_PRODUCT_CLIENT_SECRET": "client-secret",
+        "SAMPLE_PRODUCT_DIRECTORY_TOKEN": "directory-token",
+        "SAMPLE_PRODUCT_SOUK_URL": f"http://127.0.0.1:{free_port()}",
+        "SAMPLE_PRODUCT_REDIRECT_URI": f"{PUBLIC_URL}/login/callback/acme",
+        "SAMPLE_PRODUCT_DATA_DIR": str(tmp_path_factory.mktemp("product")),
+        "SAMPLE_PRODUCT_USERS": USERS,
+    }
+    with running("samples.product", env):
+        yield f"http://localhost:{port}"
+
+
+def provider(issuer: str, **changes: Any) -> dict[str, Any]:
+    row = {"id": "acme", "label": "Acme", "issuer": issuer, "client_id": "souk", "client_secret": "client-secret"}
+    return row | {"trusted_email": True} | changes
+
+
+def reaching(mongo_url: str, issuer: str) -> PlatformSettings:
+    return platform(mongo_url).model_copy(update={"outgoing_allow": frozenset({urlsplit(issuer).netloc})})
+
+
+@pytest.fixture
+async def auth(database: Database, mongo_url: str, product: str) -> AsyncIterator[Auth]:
+    service = build(reaching(mongo_url, product), settings(mongo_database=database.name, providers=[provider(product)]))
+    async for one in started(service, database):
+        yield one
+
+
+@pytest.fixture
+async def distrusting(database: Database, mongo_url: str, product: str) -> AsyncIterator[Auth]:
+    """Auth that does not take the product's word on addresses."""
+    providers = [provider(product, trusted_email=False)]
+    service = build(reaching(mongo_url, product), settings(mongo_database=database.name, providers=providers))
+    async for one in started(service, database):
+        yield one
+
+
+async def begin(auth: Auth, return_to: str | None = None) -> tuple[str, dict[str, str]]:
+    """Where the browser is sent, and the cookie it is given."""
+    params = {} if return_to is None else {"return_to": return_to}
+    answer = await auth.http.get(f"{API}/login/acme", params=params)
+    assert answer.status_code == 302, answer.text
+    assert answer.headers["cache-control"] == "no-store"
+    cookie = answer.headers["set-cookie"]
+    assert cookie.startswith("__Host-souk_login=")
+    assert {"httponly", "secure", "samesite=lax", "path=/"} <= {part.strip().lower() for part in cookie.split(";")}
+    auth.http.cookies.clear()
+    return answer.headers["location"], {"Cookie": cookie.partition(";")[0]}
+
+
+async def at_product(url: str, user: dict[str, Any]) -> dict[str, str]:
+    """Fill in the product's form; returns what it sends back."""
+    async with httpx.AsyncClient() as browser:
+        form = await browser.get(url)
+        address = str(httpx.URL(url).join(form.headers["location"]))
+        assert (await browser.get(address)).status_code == 200
+        answer = await browser.post(address, data={"email": user["email"], "password": user["password"]})
+        back = await browser.get(str(httpx.URL(url).join(answer.headers["location"])))
+        location = back.headers["location"]
+        assert location.startswith(f"{PUBLIC_URL}/login/callback/acme?")
+        return {name: values[0] for name, values in parse_qs(urlsplit(location).query).items()}
+
+
+async def come_back(auth: Auth, brought: dict[str, str], headers: dict[str, str]) -> httpx.Response:
+    answer = await auth.http.get("/login/callback/acme", params=brought, headers=headers)
+    auth.http.cookies.clear()
+    return answer
+
+
+async def log_in(auth: Auth, user: dict[str, Any], return_to: str | None = None) -> httpx.Response:
+    url, cookie = await begin(auth, return_to)
+    return await come_back(auth, await at_product(url, user), cookie)
+
+
+async def test_a_visitor_of_the_product_gets_an_account_at_the_first_log_in(auth: Auth) -> None:
+    first = await log_in(auth, ADA)
+    assert first.status_code == 200, first.text
+    assert first.headers["cache-control"] == "no-store"
+    session = session_of(first.json())
+    me = (await auth.http.get(f"{API}/me", headers=session.headers)).json()
+    assert (me["email"], me["display_name"], me["verified"]) == ("ada@acme.example", "Ada", True)
+    assert await auth.events("ada@acme.example") == [("UserRegistered", "1"), ("UserVerified", "2")]
+    assert await auth.mails("ada@acme.example") == []
+    again = await log_in(auth, ADA)
+    assert session_of(again.json()).user_id == session.user_id
+    assert await auth.database["users"].count_documents({}) == 1
+
+
+async def test_a_browser_comes_back_to_where_it_was_with_its_session_in_the_cookie(auth: Auth) -> None:
+    answer = await log_in(auth, ADA, "/addons/time?tab=1")
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PUBLIC_URL}/addons/time?tab=1")
+    assert "token" not in answer.text
+    cookies = {line.partition("=")[0]: line for line in answer.headers.get_list("set-cookie")}
+    assert "max-age=0" in cookies["__Host-souk_login"].lower()
+    refresh = {"Cookie": cookies["__Host-souk_refresh"].partition(";")[0], **OWN_PAGE}
+    assert (await auth.http.post(f"{API}/sessions/refresh", headers=refresh)).status_code == 200
+
+
+async def test_an_account_with_the_same_address_is_never_linked_by_itself(auth: Auth) -> None:
+    await auth.person("ada@acme.example")
+    answer = await log_in(auth, ADA)
+    assert (answer.status_code, slug(answer)) == (409, "email-taken")
+    browser = await log_in(auth, ADA, "/addons")
+    assert browser.status_code == 303
+    assert browser.headers["location"] == f"{PUBLIC_URL}/login?error=email-taken&return_to=%2Faddons"
+    assert "__Host-souk_refresh" not in str(browser.headers)
+    assert (await auth.user("ada@acme.example"))["identities"] == []
+
+
+async def test_row_s4_an_address_that_the_product_has_not_verified_is_proven_by_our_link(auth: Auth) -> None:
+    refused = await log_in(auth, UNVERIFIED)
+    assert (refused.status_code, slug(refused)) == (403, "email-not-verified")
+    browser = await log_in(auth, UNVERIFIED, "/addons")
+    assert browser.headers["location"] == f"{PUBLIC_URL}/login?error=email-not-verified&return_to=%2Faddons"
+    assert len(await auth.mails("new@acme.example")) == 1
+    assert (await auth.verify(await auth.link_token("new@acme.example"))).status_code == 200
+    assert (await log_in(auth, UNVERIFIED)).status_code == 200
+    assert await auth.events("new@acme.example") == [("UserRegistered", "1"), ("UserVerified", "2")]
+
+
+async def test_without_trust_the_products_word_is_not_enough(distrusting: Auth) -> None:
+    assert slug(await log_in(distrusting, ADA)) == "email-not-verified"
+    assert await distrusting.events("ada@acme.example") == [("UserRegistered", "1")]
+    await distrusting.verify(await distrusting.link_token("ada@acme.example"))
+    assert (await log_in(distrusting, ADA)).status_code == 200
+
+
+async def test_whoever_claims_a_foreign_address_at_the_product_loses_it_to_its_owner(distrusting: Auth) -> None:
+    assert slug(await log_in(distrusting, ADA)) == "email-not-verified"
+    await distrusting.sign_up("ada@acme.example", PASSWORD)
+    await distrusting.verify(await distrusting.link_token("ada@acme.example"))
+    await distrusting.log_in("ada@acme.example", PASSWORD)
+    assert slug(await log_in(distrusting, ADA)) == "email-taken"
+
+
+async def test_two_first_log_ins_of_one_person_at_once_are_one_account(auth: Auth) -> None:
+    trips = [await begin(auth) for _ in range(4)]
+    brought = [await at_product(url, ADA) for url, _ in trips]
+    answers = await asyncio.gather(
+        *(
+            auth.http.get("/login/callback/acme", params=one, headers=cookie)
+            for one, (_, cookie) in zip(brought, trips, strict=True)
+        )
+    )
+    assert {answer.status_code for answer in answers} == {200}
+    assert len({answer.json()["user"]["id"] for answer in answers}) == 1
+    assert await auth.events("ada@acme.example") == [("UserRegistered", "1"), ("UserVerified", "2")]
+
+
+async def test_an_answer_counts_only_in_the_browser_that_asked(auth: Auth) -> None:
+    url, cookie = await begin(auth)
+    brought = await at_product(url, ADA)
+    _, other_cookie = await begin(auth)
+    for headers in ({}, other_cookie, {"Cookie": "__Host-souk_login=made-up"}):
+        answer = await come_back(auth, brought, headers)
+        assert (answer.status_code, slug(answer)) == (401, "login-expired")
+    wrong_state = await come_back(auth, {**brought, "state": "another"}, cookie)
+    assert slug(wrong_state) == "login-expired"
+    assert (await come_back(auth, brought, cookie)).status_code == 200
+
+
+async def test_a_code_of_somebody_elses_log_in_is_refused(auth: Auth) -> None:
+    """Code injection: Eve puts her code into Ada's log-in."""
+    eves_url, _ = await begin(auth)
+    eves = await at_product(eves_url, BOB)
+    adas_url, adas_cookie = await begin(auth)
+    adas = await at_product(adas_url, ADA)
+    answer = await come_back(auth, {"state": adas["state"], "code": eves["code"]}, adas_cookie)
+    assert (answer.status_code, slug(answer)) == (401, "login-failed")
+
+
+async def test_a_code_is_good_once(auth: Auth) -> None:
+    url, cookie = await begin(auth)
+    brought = await at_product(url, ADA)
+    assert (await come_back(auth, brought, cookie)).status_code == 200
+    assert slug(await come_back(auth, brought, cookie)) == "login-failed"
+
+
+async def test_what_the_product_refuses_is_told(auth: Auth) -> None:
+    url, cookie = await begin(auth)
+    state = parse_qs(urlsplit(url).query)["state"][0]
+    refused = await come_back(auth, {"error": "access_denied", "state": state}, cookie)
+    assert (refused.status_code, slug(refused)) == (401, "login-refused")
+    assert slug(await come_back(auth, {"state": state}, cookie)) == "login-refused"
+    mixed = await come_back(auth, {"code": "x", "state": state, "iss": "https://evil.example"}, cookie)
+    assert slug(mixed) == "login-failed"
+
+
+async def test_a_browser_that_is_lost_is_led_to_the_log_in(auth: Auth) -> None:
+    answer = await auth.http.get("/login/callback/acme?code=x&state=y", headers={"Accept": "text/html,*/*"})
+    assert (answer.status_code, answer.headers["location"]) == (303, f"{PUBLIC_URL}/login?error=login-expired")
+
+
+@pytest.mark.parametrize("path", ["https://evil.example", "//evil.example", "/\\evil.example", "addons", "", "/a\nb"])
+async def test_the_way_back_leads_to_us_only(auth: Auth, path: str) -> None:
+    answer = await auth.http.get(f"{API}/login/acme", params={"return_to": path})
+    assert (answer.status_code, slug(answer)) == (422, "return-to-refused")
+
+
+async def test_unknown_products(auth: Auth) -> None:
+    for path in (f"{API}/login/nobody", "/login/callback/nobody?code=x&state=y"):
+        answer = await auth.http.get(path)
+        assert (answer.status_code, slug(answer)) == (404, "provider-unknown")
+
+
+async def test_products_are_listed_without_their_secrets(auth: Auth) -> None:
+    answer = await auth.http.get(f"{API}/providers")
+    assert answer.json() == [
+        {
+            "id": "acme",
+            "label": "Acme",
+            "product": "",
+            "region": "",
+            "login_url": f"{PUBLIC_URL}/api/auth/v1/login/acme",
+            "create_workspace_url": None,
+        }
+    ]
+
+
+async def test_a_product_that_is_down_is_named_as_the_one_at_fault(database: Database, mongo_url: str) -> None:
+    issuer = f"http://localhost:{free_port()}"
+    service = build(reaching(mongo_url, issuer), settings(mongo_database=database.name, providers=[provider(issuer)]))
+    async for auth in started(service, database):
+        answer = await auth.http.get(f"{API}/login/acme")
+        assert (answer.status_code, slug(answer)) == (503, "provider-unavailable")
+        assert int(answer.headers["retry-after"]) > 0
+
+
+async def test_a_product_at_a_private_address_is_not_called_unless_allowed(
+    database: Database, mongo_url: str, product: str
+) -> None:
+    service = build(platform(mongo_url), settings(mongo_database=database.name, providers=[provider(product)]))
+    async for auth in started(service, database):
+        assert slug(await auth.http.get(f"{API}/login/acme")) == "provider-unavailable"

@@ -1,0 +1,173 @@
+"""Several processes of auth at once, and what leaves through Kafka."""
+
+import asyncio
+import contextlib
+import json
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+from aiokafka import AIOKafkaConsumer
+
+from services.auth.main import build
+from shared.contracts.auth import SEALED_ADDRESS
+from shared.plumbing.mongo import Database
+from shared.plumbing.sealing import Sealer
+from shared.plumbing.service import Service
+from tests.integration.auth.conftest import API, SEALING, Auth, platform, settings, started
+
+TOPICS = ("auth.users.v1", "auth.accounts.v1", "auth.workspaces.v1", "auth.mail.v1")
+
+
+async def test_processes_that_start_together_agree_on_one_key(database: Database, mongo_url: str) -> None:
+    services = [build(platform(mongo_url), settings(mongo_database=database.name)) for _ in range(4)]
+    await asyncio.gather(*(service.prepare_database() for service in services))
+    assert await database["signing_keys"].count_documents({}) == 1
+    async for one in started(services[0], database):
+        async for two in started(services[1], database):
+            someone = await one.person()
+            assert (await two.http.get(f"{API}/me", headers=someone.headers)).status_code == 200
+            refreshed = await two.http.post(f"{API}/sessions/refresh", json={"refresh_token": someone.refresh_token})
+            assert refreshed.status_code == 200
+    for service in services[2:]:
+        await service.client.close()
+
+
+async def test_another_master_key_does_not_start(database: Database, mongo_url: str) -> None:
+    first = build(platform(mongo_url), settings(mongo_database=database.name))
+    await first.prepare_database()
+    second = build(platform(mongo_url), settings(mongo_database=database.name, master_key=SEALING))
+    with pytest.raises(RuntimeError, match="AUTH_MASTER_KEY does not open the stored signing keys"):
+        await second.prepare_database()
+    for service in (first, second):
+        await service.client.close()
+
+
+@contextlib.asynccontextmanager
+async def sending(service: Service, *, sweep: bool = False) -> AsyncIterator[None]:
+    """The loops that send, as a running process has them."""
+    loops: list[Callable[[], Awaitable[None]]] = [service.producer.run]
+    loops += [relay.run for relay in service.outboxes] + [relay.run for relay in service.states]
+    if sweep:
+        loops += [relay.sweep for relay in service.outboxes] + [relay.sweep for relay in service.states]
+    tasks = [asyncio.ensure_future(loop()) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@contextlib.asynccontextmanager
+async def reading(kafka: str) -> AsyncIterator[AIOKafkaConsumer]:
+    consumer = AIOKafkaConsumer(*TOPICS, bootstrap_servers=kafka, auto_offset_reset="latest", enable_auto_commit=False)
+    await consumer.start()
+    try:
+        await consumer.seek_to_end()
+        for part in consumer.assignment():
+            await consumer.position(part)
+        yield consumer
+    finally:
+        await consumer.stop()
+
+
+async def records_of(consumer: AIOKafkaConsumer, key: str, wanted: int) -> list[tuple[str, dict[str, str], Any]]:
+    """The next records of this key: type, headers, value."""
+    found: list[tuple[str, dict[str, str], Any]] = []
+    async with asyncio.timeout(30):
+        while len(found) < wanted:
+            record = await consumer.getone()
+            if (record.key or b"").decode() == key:
+                headers = {name: text.decode() for name, text in record.headers}
+                found.append((headers["ce_type"], headers, json.loads(record.value)))
+    return found
+
+
+async def test_a_sign_up_is_told_to_the_others(database: Database, mongo_url: str, kafka: str) -> None:
+    service = build(platform(mongo_url, kafka), settings(mongo_database=database.name))
+    email = f"ada-{secrets.token_hex(6)}@example.com"
+    async with reading(kafka) as consumer:
+        async for auth in started(service, database):
+            answer = await auth.http.post(
+                f"{API}/accounts",
+                json={"email": email, "password": "correct horse battery"},
+                headers={"X-Request-Id": "request-1"},
+            )
+            assert answer.status_code == 202
+            user_id = (await auth.user(email))["_id"]
+            token = await auth.link_token(email)
+            async with sending(service):
+                first = await records_of(consumer, user_id, 3)
+                assert (await auth.verify(token)).status_code == 200
+                second = await records_of(consumer, user_id, 2)
+                await nothing_pending(auth, "users", user_id)
+
+    by_type = {kind: (headers, value) for kind, headers, value in first}
+    assert set(by_type) == {"UserRegistered", "SendMail", "AccountChanged"}
+    headers, value = by_type["UserRegistered"]
+    assert value == {"user_id": user_id, "method": "password"}
+    assert (headers["ce_id"], headers["seq"], headers["correlation_id"]) == (f"{user_id}:1", "1", "request-1")
+    account = by_type["AccountChanged"][1]
+    assert (account["version"], account["verified"]) == (1, False)
+    opened = Sealer(SEALING).open(account["sealed_address"], purpose=SEALED_ADDRESS, now=service.clock.now())
+    assert opened == email
+    assert email not in json.dumps([value for _, _, value in first])
+    by_type = {kind: (headers, value) for kind, headers, value in second}
+    assert set(by_type) == {"UserVerified", "AccountChanged"}
+    assert by_type["UserVerified"][1] == {"user_id": user_id, "method": "link"}
+    assert by_type["UserVerified"][0]["ce_id"] == f"{user_id}:2"
+    assert (by_type["AccountChanged"][1]["version"], by_type["AccountChanged"][1]["verified"]) == (2, True)
+
+
+async def nothing_pending(auth: Auth, collection: str, document_id: str) -> None:
+    async with asyncio.timeout(20):
+        while True:
+            document = await auth.database[collection].find_one({"_id": document_id}) or {}
+            if not document.get("outbox") and not {"outbox_since", "state_marked_at"} & set(document):
+                return
+            await asyncio.sleep(0.05)
+
+
+async def test_what_a_killed_process_left_another_one_sends(database: Database, mongo_url: str, kafka: str) -> None:
+    email = f"ada-{secrets.token_hex(6)}@example.com"
+    dead = build(platform(mongo_url), settings(mongo_database=database.name))
+    async for auth in started(dead, database):  # it never reaches Kafka
+        someone = await auth.person(email)
+        made = await auth.http.post(f"{API}/workspaces", json={"name": "Ada's"}, headers=someone.headers)
+        workspace_id = made.json()["id"]
+
+    async with reading(kafka) as consumer:
+        service = build(platform(mongo_url, kafka), settings(mongo_database=database.name))
+        async for auth in started(service, database):
+            async with sending(service, sweep=True):
+                await nothing_pending(auth, "users", someone.user_id)
+                await nothing_pending(auth, "workspaces", workspace_id)
+            found = await records_of(consumer, someone.user_id, 4)
+            events = [headers["ce_id"] for kind, headers, _ in found if kind.startswith("User")]
+            assert events == [f"{someone.user_id}:1", f"{someone.user_id}:2"]
+            assert sorted(kind for kind, _, _ in found) == [
+                "AccountChanged",
+                "SendMail",
+                "UserRegistered",
+                "UserVerified",
+            ]
+
+
+async def test_a_workspace_is_told_to_the_others(database: Database, mongo_url: str, kafka: str) -> None:
+    service = build(platform(mongo_url, kafka), settings(mongo_database=database.name))
+    async with reading(kafka) as consumer:
+        async for auth in started(service, database):
+            ada = await auth.person()
+            async with sending(service):
+                url = f"{API}/workspaces"
+                made = (await auth.http.post(url, json={"name": "Ada's"}, headers=ada.headers)).json()
+                ((_, headers, state),) = await records_of(consumer, made["id"], 1)
+                assert headers["ce_id"] == f"{made['id']}:v1"
+                assert state["admins"] == [{"user_id": ada.user_id, "role": "owner"}]
+                body = {"requires_two_factor": True}
+                await auth.http.patch(f"{url}/{made['id']}", json=body, headers=ada.headers)
+                ((_, _, state),) = await records_of(consumer, made["id"], 1)
+                assert (state["version"], state["requires_two_factor"]) == (2, True)
+                await nothing_pending(auth, "workspaces", made["id"])

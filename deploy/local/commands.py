@@ -45,7 +45,7 @@ def up(_: argparse.Namespace) -> None:
     stack = wanted_stack(setup())
     if before and before.running() and before.plan != stack.plan:
         raise StartError(
-            "A stack with other settings runs already (`make down` stops it):\n" + _differences(before, stack)
+            "A stack with other settings runs already (`make down` stops it):\n" + _differences(before.plan, stack.plan)
         )
     stack.start()
     running = len(stack.running())
@@ -72,13 +72,10 @@ def running_stack() -> Stack | None:
     return Stack(plan) if plan else None
 
 
-def _differences(one: Stack, other: Stack) -> str:
-    fields = ("broker", "processes", "ports", "env", "mongod_options")
-    return "\n".join(
-        f"  {name}: {getattr(one.plan, name)}, asked for {getattr(other.plan, name)}"
-        for name in fields
-        if getattr(one.plan, name) != getattr(other.plan, name)
-    )
+def _differences(one: Plan, other: Plan) -> str:
+    has, asked = ({"Kafka": it.kafka_name, "parts": " ".join(it.part_names), **it.ports} for it in (one, other))
+    names = [name for name in has if name in asked and has[name] != asked[name]]
+    return "\n".join(f"  {name}: {has[name]}, asked for {asked[name]}" for name in names)
 
 
 def down(arguments: argparse.Namespace) -> None:

@@ -99,6 +99,10 @@ class Plan:
         return f"mongodb://{HOST}:{self.ports['mongo']}/?replicaSet=rs0"
 
     @property
+    def kafka_name(self) -> str:
+        return f"{self.broker.engine} {self.broker.address}".strip()
+
+    @property
     def kafka(self) -> str:
         if self.broker.engine is Engine.EXTERNAL:
             return self.broker.address

@@ -54,6 +54,19 @@ class Daemon:
             return None
         return pid if identity(pid) == known_as else None
 
+    def mark_ready(self) -> None:
+        """Note that this very process was ready once."""
+        self._ready_file.write_bytes(self.pid_file.read_bytes())
+
+    def was_ready(self) -> bool:
+        """Whether the process runs and was ready once; after an interrupted start it may run without."""
+        noted = self._ready_file.read_bytes() if self._ready_file.exists() else b""
+        return self.pid() is not None and self.pid_file.read_bytes() == noted
+
+    @property
+    def _ready_file(self) -> Path:
+        return self.pid_file.with_suffix(".ready")
+
     def start(self, command: Sequence[str], env: Mapping[str, str], folder: Path) -> None:
         """Start the program in its own session, stdin closed, output appended to the log.
 

@@ -15,7 +15,6 @@ import fcntl
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from functools import cached_property
@@ -28,7 +27,8 @@ from deploy.local.part import Part
 from deploy.local.paths import PROJECT
 from deploy.local.plan import SERVICES, Plan
 from deploy.local.process import Daemon, StartError
-from deploy.local.waiting import HEARTBEAT_SECONDS, say
+from deploy.local.starting import start_all
+from deploy.local.waiting import say
 
 INFRASTRUCTURE = ("mongo", "kafka")
 STOP_SECONDS = 30.0
@@ -92,21 +92,22 @@ class Stack:
         return chosen
 
     def start(self, *names: str) -> None:
-        """Start what does not run yet, and wait until all of it is ready.
+        """Start what does not run yet, and wait until all of it was ready once.
 
         Raises StartError, naming all taken ports at once, or with the end of the log of a part that failed.
         """
         # An external Kafka is no part of ours.
         wanted = [self.parts[name] for name in self.expand(*names) if name in self.parts]
         with self._alone():
-            asleep = [part for part in wanted if not self.daemon(part.name).pid()]
+            unready = [(part, daemon) for part in wanted if not (daemon := self.daemon(part.name)).was_ready()]
+            asleep = [part for part, daemon in unready if not daemon.pid()]
             ports.refuse_taken({port: self.plan.ports[port] for part in asleep for port in part.ports})
             self.plan.save()
-            self._start_all([part for part in asleep if part.name in INFRASTRUCTURE])
-            applied = [part for part in asleep if part.name not in INFRASTRUCTURE]
-            if any(part.name.startswith(SERVICES) for part in applied):
+            start_all([it for it in unready if it[0].name in INFRASTRUCTURE], self.plan.ports)
+            others = [it for it in unready if it[0].name not in INFRASTRUCTURE]
+            if any(part.name.startswith(SERVICES) for part, _ in others):
                 self.create_topics()
-            self._start_all(applied)
+            start_all(others, self.plan.ports)
 
     def stop(self, *names: str) -> None:
         """Stop in the opposite order; a part that does not end in time is killed, and said so."""
@@ -175,35 +176,6 @@ class Stack:
             raise StartError(f"the topics could not be made: {(ran.stderr or ran.stdout).strip()[-1500:]}")
         stamp.parent.mkdir(parents=True, exist_ok=True)
         stamp.write_text(wanted)
-
-    def _start_all(self, parts: list[Part]) -> None:
-        for part in parts:
-            part.before()
-            self.daemon(part.name).start(part.command, part.env, part.folder)
-        began = told = time.monotonic()
-        waiting = list(parts)
-        while waiting:
-            for part in [it for it in waiting if it.ready()]:
-                part.after()
-                waiting.remove(part)
-                ports_told = " ".join(str(self.plan.ports[port]) for port in part.ports)
-                say(f"  {part.name:<17} {ports_told:<11} {part.about}")
-            for part in waiting:
-                self._give_up_on(part, time.monotonic() - began)
-            if waiting and time.monotonic() - told > HEARTBEAT_SECONDS:
-                told = time.monotonic()
-                say(f"  waiting for {', '.join(it.name for it in waiting)} ... {told - began:.0f} s")
-            time.sleep(0.05)
-
-    def _give_up_on(self, part: Part, waited: float) -> None:
-        daemon = self.daemon(part.name)
-        if not daemon.pid() and not part.ready():
-            fault = "ended before it was ready"
-        elif waited > part.ready_seconds:
-            fault = f"was not ready after {waited:.0f} s"
-        else:
-            return
-        raise StartError(f"{part.name} {fault}. The end of {daemon.log_file}:\n{daemon.last_words()}")
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -45,6 +45,20 @@ def test_mongodb_takes_writes_once_started_and_keeps_them_over_a_kill(stack: Sta
         assert client.souk.things.find_one() == {"_id": 1}
 
 
+def test_a_start_that_was_interrupted_before_all_was_ready_is_completed(stack: Stack) -> None:
+    """A mongod runs, but nobody has made it a replica set yet."""
+    part, daemon = stack.parts["mongo"], stack.daemon("mongo")
+    part.before()
+    daemon.start(part.command, part.env, part.folder)
+    pid = daemon.pid()
+
+    stack.start("mongo")
+
+    assert daemon.pid() == pid
+    with pymongo.MongoClient[dict[str, object]](stack.plan.mongo_url) as client:
+        assert client.is_primary
+
+
 def test_data_may_move_to_another_port(stack: Stack) -> None:
     stack.start("mongo")
     stack.stop("mongo")

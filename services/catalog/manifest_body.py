@@ -96,6 +96,9 @@ def _flaws(value: object) -> Iterator[tuple[str, str, object]]:
         case str():
             yield from (("character", f"must not contain {what}", value) for what in _unstorable(value))
         case dict():
+            # The MongoDB driver reads such an object back as a reference, which is no JSON any more.
+            if "$ref" in value and "$id" in value:
+                yield "reserved-keys", "must not have the keys $ref and $id together", value
             for key in value:
                 if isinstance(key, str):
                     yield from (("character", f"must not have a key with {what}", key) for what in _unstorable(key))

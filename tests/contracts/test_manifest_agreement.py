@@ -7,10 +7,11 @@ same rules broken at the same places.
 
 import json
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from copy import deepcopy
 from dataclasses import replace
 from functools import cache
+from itertools import islice
 
 import pytest
 from hypothesis import given, settings
@@ -77,13 +78,16 @@ def located_at(error: ValidationError) -> str:
 
 
 def disagreement(raw: object, version: str, known: Findings | None = None) -> str | None:
-    """How the two sides differ on `raw`, or None. Our own rules beyond the schema are left out.
+    """How the two sides differ on `raw`, or None.
 
+    Our own rules beyond the schema are left out, and so is what is too large to be looked at closely.
     `known` are the findings of the published schema, if they were made already.
     """
     report = validate_manifest(raw)
     ours = {(error.field, error.rule) for error in report.errors if error.rule in RULE_BY_KEYWORD.values()}
     theirs = published_findings(raw, version) if known is None else known
+    if report.errors and report.errors[0].rule == "size":
+        return None
     if report.truncated or len(report.errors) == MAX_FINDINGS:
         agreed = bool(theirs) and ours <= theirs
     else:
@@ -127,13 +131,10 @@ def test_what_the_published_schemas_accept_of_the_real_manifests_is_accepted() -
 
 
 @pytest.mark.parametrize("version", QUICK)
-def test_each_single_change_to_a_manifest_with_every_field_gets_the_same_verdict(
-    version: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_each_single_change_to_a_manifest_with_every_field_gets_the_same_verdict(version: str) -> None:
     found = list(differences(version))
     assert set(found) == {None}
-    record_property("cases", len(found))
-    assert len(found) > 2_000
+    assert len(found) > 3_500
 
 
 @settings(deadline=None, max_examples=1_000, database=None)
@@ -147,15 +148,15 @@ def test_changed_real_manifests_get_the_same_verdict(data: st.DataObject) -> Non
 
 @pytest.mark.slow
 @pytest.mark.parametrize("version", PUBLISHED)
-def test_each_single_change_to_each_real_manifest_gets_the_same_verdict(
-    version: str, record_property: Callable[[str, object], None]
-) -> None:
+def test_single_changes_to_every_real_manifest_get_the_same_verdict(version: str) -> None:
+    """One in ten of all single changes; each version begins at another one."""
     compared = 0
     for real in real_manifests().values():
-        for raw in one_change_each(deepcopy(real) | {"schemaVersion": version}):
+        cases = one_change_each(deepcopy(real) | {"schemaVersion": version})
+        for raw in islice(cases, PUBLISHED.index(version), None, 10):
             compared += 1
             assert disagreement(raw, version) is None
-    record_property("cases", compared)
+    assert compared > 9_000
 
 
 @pytest.mark.parametrize("root", [None, True, 5, "x", [], [{}], {}])

@@ -142,6 +142,12 @@ def test_characters_that_cannot_be_stored_are_refused(template: str, text: str) 
     (refusal.field + refusal.message + str(refusal.given)).encode()
 
 
+def test_an_object_that_the_database_would_take_for_a_reference_is_refused() -> None:
+    refusal = the_refusal(b'{"options": [{"$ref": "a", "$id": 1}]}')
+    assert (refusal.field, refusal.rule) == ("options[0]", "reserved-keys")
+    assert parse_manifest_bytes(b'{"$ref": {"$id": 1}}') == {"$ref": {"$id": 1}}
+
+
 def test_a_pair_of_surrogates_is_one_character() -> None:
     assert parse_manifest_bytes(b'{"name": "\\ud83d\\ude00"}') == {"name": "😀"}
 

@@ -10,7 +10,7 @@ from fastapi.routing import APIRoute
 from services.installer import bodies, refusals, showing, views
 from services.installer.access import Access
 from services.installer.asking import Asking
-from services.installer.bodies import AddOnKey, HexId, InstallRequest
+from services.installer.bodies import AddOnKey, HexId
 from services.installer.domain import Installation
 from services.installer.messages import CancelAsked, RetryAsked, UninstallAsked, Verdict
 from services.installer.store import InstallationStore
@@ -21,29 +21,9 @@ from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cur
 from shared.plumbing.logging import to_json
 from shared.plumbing.security import CurrentUser, signed_in
 
-_REFUSALS = (
-    *("400 idempotency-key-missing", "422 idempotency-key-invalid", "422 idempotency-key-reused"),
-    *("404 account-not-known-yet", "404 workspace-not-known-yet", "404 addon-not-known-yet"),
-    *("404 workspace-not-found", "404 addon-not-found", "403 not-admin", "409 already-installed"),
-    *("422 email-not-verified", "422 workspace-inactive", "422 addon-withdrawn", "422 product-not-compatible"),
-    *("422 plan-too-low", "422 two-factor-required", "422 region-not-acknowledged", "415 unsupported-media-type"),
-    *("token-missing", "malformed-json", "invalid-request"),
-)
-_KEY_PARAMETER = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "required": True,
-    "description": "1 to 64 visible ASCII characters of the caller's own; repeat it when repeating the request.",
-    "schema": {"type": "string", "pattern": "^[!-~]{1,64}$"},
-    "example": "install-timer-7f3a",
-}
-_ASK = {
-    "parameters": [_KEY_PARAMETER],
-    "requestBody": {"required": True, "content": {"application/json": {"schema": InstallRequest.model_json_schema()}}},
-}
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")]
 _BY_ADDON = ("404 addon-not-found", "403 not-the-publisher")
-_CHANGE_PROBLEMS = ("token-missing", "404 installation-not-found", "403 not-admin")
+_CHANGE_PROBLEMS = (*refusals.SIGNED_IN, "404 installation-not-found", "403 not-admin")
 
 
 class _HotRoute(APIRoute):
@@ -74,15 +54,20 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
         methods=["POST"],
         status_code=202,
         response_model=InstallationView,
-        responses=problems(*_REFUSALS),
-        openapi_extra=_ASK,
+        responses=problems(*refusals.OF_REQUEST),
+        openapi_extra=bodies.DOCUMENTATION,
         route_class_override=_HotRoute,
     )
 
     @api.get(
         "",
         responses=problems(
-            "token-missing", "400 invalid-cursor", "404 workspace-not-found", "404 workspace-not-known-yet", *_BY_ADDON
+            *refusals.SIGNED_IN,
+            "invalid-cursor",
+            "malformed-url",
+            "404 workspace-not-found",
+            "404 workspace-not-known-yet",
+            *_BY_ADDON,
         ),
     )
     async def list_installations(
@@ -106,7 +91,7 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
             raise Invalid("invalid-request", "The request is not valid", "Name either a workspace or an add-on.")
         return _page(found, limit)
 
-    @api.get("/{installation_id}", responses=problems("token-missing", "404 installation-not-found"))
+    @api.get("/{installation_id}", responses=problems(*refusals.SIGNED_IN, "404 installation-not-found"))
     async def read_installation(installation_id: Id, user: CurrentUser) -> InstallationDetail:
         """One installation with its timeline, for members of its workspace."""
         one = await access.seen(installation_id, user.user_id)

@@ -66,7 +66,11 @@ def idempotency_key(request: Request) -> str:
 
 async def install_request(request: Request) -> InstallRequest:
     """The body, read strictly: a field given twice is refused, because readers differ in which one they keep."""
-    return _validated(InstallRequest, await json_body(request))
+    try:
+        return InstallRequest.model_validate(await json_body(request))
+    except ValidationError as error:
+        found = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
+        raise RequestValidationError(found) from None
 
 
 async def json_body(request: Request) -> Any:
@@ -94,9 +98,16 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def _validated(model: type[InstallRequest], body: Any) -> InstallRequest:
-    try:
-        return model.model_validate(body)
-    except ValidationError as error:
-        found = [{**fault, "loc": ("body", *fault["loc"])} for fault in error.errors(include_url=False)]
-        raise RequestValidationError(found) from None
+_KEY_PARAMETER = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "required": True,
+    "description": "1 to 64 visible ASCII characters of the caller's own; repeat it when repeating the request.",
+    "schema": {"type": "string", "pattern": "^[!-~]{1,64}$"},
+    "example": "install-timer-7f3a",
+}
+DOCUMENTATION = {
+    "parameters": [_KEY_PARAMETER],
+    "requestBody": {"required": True, "content": {"application/json": {"schema": InstallRequest.model_json_schema()}}},
+}
+"""Of the two in OpenAPI; the route reads them itself."""

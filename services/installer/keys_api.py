@@ -6,6 +6,7 @@ from fastapi import APIRouter, Query, Response
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, Field
 
+from services.installer import refusals
 from services.installer.access import Access
 from services.installer.bodies import AddOnKey
 from services.installer.keys import AddOnKeys
@@ -52,7 +53,7 @@ def router(keys: AddOnKeys, access: Access) -> APIRouter:
     @api.get(
         "/api/installer/v1/addons/{addon_key}/webhook-secrets",
         tags=["add-ons"],
-        responses=problems("token-missing", "404 addon-not-found", "403 not-the-publisher"),
+        responses=problems(*refusals.SIGNED_IN, "404 addon-not-found", "403 not-the-publisher"),
     )
     async def read_webhook_secrets(addon_key: AddOnKey, user: CurrentUser, response: Response) -> WebhookSecrets:
         """For the publisher and operators: what verifies `webhook-signature`."""

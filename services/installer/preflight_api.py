@@ -1,82 +1,23 @@
 """Where an add-on can go, and how it is doing."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Response
-from pydantic import BaseModel, Field
 
 from services.installer import preflight, refusals
 from services.installer.access import Access
 from services.installer.bodies import AddOnKey, HexId
 from services.installer.health import Availability
-from services.installer.next_steps import Action
+from services.installer.preflight_views import Health, Preflight
 from services.installer.reads import Reads
 from services.installer.store import InstallationStore
-from shared.contracts.auth import Plan
 from shared.contracts.catalog import Visibility
-from shared.contracts.installer import State
-from shared.contracts.reasons import Blocker, Caution, WaitingFor
+from shared.contracts.reasons import WaitingFor
 from shared.plumbing.errors import Problem
 from shared.plumbing.http import problems
 from shared.plumbing.logging import to_json
 from shared.plumbing.mongo import Document
 from shared.plumbing.security import CurrentUser
-
-
-class Next(BaseModel):
-    """One thing that the visitor can do; further members depend on the action."""
-
-    action: Action
-    href: str | None = Field(None, description="With `open-installation`")
-    plan: Plan | None = Field(None, description="With `upgrade-plan`: the lowest that will do")
-    products: list[str] | None = Field(None, description="With `choose-another-workspace`: those that fit")
-
-
-class Taken(BaseModel):
-    """The installation that is there already."""
-
-    id: str
-    state: State
-    href: str
-
-
-class Row(BaseModel):
-    """One workspace of the dropdown."""
-
-    workspace_id: str
-    name: str
-    provider: str | None
-    product: str
-    region: str
-    plan: Plan
-    selectable: bool
-    will_wait: bool = Field(description="Can be chosen; the installation waits until the add-on is back")
-    blockers: list[Blocker] = Field(description="All that stands in the way, the first to mend at the head")
-    warnings: list[Caution]
-    acknowledge: list[Caution] = Field(description="The warnings that the request has to name in `acknowledge`")
-    installation: Taken | None
-    next: Next
-
-
-class Preflight(BaseModel):
-    """Every workspace that the caller administers, what can be chosen first, then by name."""
-
-    addon: str
-    addon_name: str
-    verified: bool
-    two_factor: bool
-    workspaces: list[Row]
-    next: Next = Field(description="What the caller can do, all workspaces considered")
-
-
-class Health(BaseModel):
-    """Whether installs of an add-on go through now."""
-
-    addon: str
-    status: Literal["available", "down", "maintenance"]
-    retry_at: datetime | None = Field(description="When an add-on that is down is tried next")
-
 
 _STATUS: dict[WaitingFor | None, Literal["available", "down", "maintenance"]] = {
     None: "available",
@@ -93,7 +34,7 @@ def router(access: Access, reads: Reads, store: InstallationStore, availability:
         "/preflight",
         response_model=Preflight,
         responses=problems(
-            *("token-missing", "404 account-not-known-yet", "404 addon-not-known-yet", "404 addon-not-found"),
+            *(*refusals.SIGNED_IN, "404 account-not-known-yet", "404 addon-not-known-yet", "404 addon-not-found"),
             *("404 workspace-not-known-yet", "404 workspace-not-found"),
         ),
     )
@@ -126,7 +67,7 @@ def router(access: Access, reads: Reads, store: InstallationStore, availability:
         }
         return Response(to_json(answer), media_type="application/json")
 
-    @api.get("/addons/{addon_key}/health", responses=problems("token-missing", "404 addon-not-found"))
+    @api.get("/addons/{addon_key}/health", responses=problems(*refusals.SIGNED_IN, "404 addon-not-found"))
     async def read_addon_health(addon_key: Annotated[str, Path(max_length=50)], user: CurrentUser) -> Health:
         """How the add-on is doing, for whoever may know of it."""
         await access.listed(addon_key, user)

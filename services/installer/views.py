@@ -1,7 +1,7 @@
 """Installations as clients see them: the shapes. `showing.py` fills them."""
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -32,8 +32,38 @@ class Attempt(_View):
     under_way: bool
 
 
+_EXAMPLE: dict[str, Any] = {
+    "id": "65f1c0ffee0123456789abcd",
+    "workspace_id": "65f1c0ffee0123456789aaaa",
+    "addon_key": "timer",
+    "addon_name": "Timer",
+    "generation": 1,
+    "requested_by": "65f1c0ffee0123456789bbbb",
+    "state": "DELIVERING",
+    "outcome": "pending",
+    "cleanup": "none",
+    "cleanup_given_up": False,
+    "reason": None,
+    "side": "addon",
+    "detail": "",
+    "screen": "maintenance",
+    "trouble": True,
+    "waiting_for": "addon",
+    "until": "2026-03-01T12:15:00Z",
+    "next": {"action": "call-addon", "at": "2026-03-01T12:00:12Z"},
+    "call": {"kind": "INSTALLED", "number": 1, "attempt": 2, "under_way": False},
+    "requested_at": "2026-03-01T12:00:00Z",
+    "changed_at": "2026-03-01T12:00:02Z",
+    "version": 5,
+    "seq": 1,
+    "links": {"self": f"{PATH}/65f1c0ffee0123456789abcd"},
+}
+
+
 class InstallationView(_View):
     """One installation. `id` is the `addonId` that the add-on knows it by."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [_EXAMPLE]})
 
     id: str
     workspace_id: str
@@ -83,5 +113,29 @@ class TimelineEntry(_View):
 
 class InstallationDetail(InstallationView):
     """With every step so far."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    **_EXAMPLE,
+                    "timeline": [
+                        {"n": 1, "at": "2026-03-01T12:00:00Z", "what": "requested", "side": None},
+                        {
+                            "n": 2,
+                            "at": "2026-03-01T12:00:02Z",
+                            "what": "attempt",
+                            "side": "addon",
+                            "kind": "INSTALLED",
+                            "number": 1,
+                            "attempt": 2,
+                            "result": "unknown",
+                            "status": 500,
+                        },
+                    ],
+                }
+            ]
+        }
+    )
 
     timeline: list[TimelineEntry]

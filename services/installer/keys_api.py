@@ -28,6 +28,12 @@ class WebhookSecrets(BaseModel):
     )
 
 
+class PemResponse(PlainTextResponse):
+    """One PEM block."""
+
+    media_type = "application/x-pem-file"
+
+
 def router(keys: AddOnKeys, access: Access) -> APIRouter:
     """Routes of keys; the well-known ones are the same for everybody."""
     api = APIRouter(tags=["keys"])
@@ -42,13 +48,13 @@ def router(keys: AddOnKeys, access: Access) -> APIRouter:
         response.headers.update(_CACHE)
         return keys.jwks()
 
-    @api.get("/.well-known/souk/addons.pem", response_class=PlainTextResponse)
+    @api.get("/.well-known/souk/addons.pem", response_class=PemResponse)
     async def addon_key_pem(
         addon: Annotated[AddOnKey | None, Query(description="Give the key of this add-on")] = None,
     ) -> Response:
         """One key as PEM, for verifiers written for the platform: the add-on's if named, else the default."""
         await keys.refresh()
-        return PlainTextResponse(await keys.pem(addon), headers=_CACHE, media_type="application/x-pem-file")
+        return PemResponse(await keys.pem(addon), headers=_CACHE)
 
     @api.get(
         "/api/installer/v1/addons/{addon_key}/webhook-secrets",

@@ -22,7 +22,7 @@ from shared.plumbing.http import problems
 
 log = structlog.get_logger()
 
-_CALLBACK_PROBLEMS = problems(
+_CALLBACK_ANSWERS = {303: {"description": "To `return_to`, or to `/login?error=<slug>`"}} | problems(
     *("401 login-expired", "401 login-refused", "401 login-failed", "403 email-missing", "403 email-not-verified"),
     *("404 provider-unknown", "409 email-taken", "too-many-requests", "503 provider-unavailable"),
 )
@@ -95,7 +95,7 @@ def router(
         trips.send_along(response, trip)
         return response
 
-    @api.get("/login/callback/{provider}", response_model=OpenSession, responses=_CALLBACK_PROBLEMS)
+    @api.get("/login/callback/{provider}", response_model=OpenSession, responses=_CALLBACK_ANSWERS)
     async def finish_login(provider: str, request: Request, answer: Annotated[ProviderAnswer, Query()]) -> Response:
         """Where the product sends the visitor back to.
 

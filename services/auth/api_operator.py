@@ -56,7 +56,7 @@ def router(users: Documents[Account], workspaces: Documents[Workspace]) -> APIRo
             "token-missing", "role-required", "404 workspace-not-found", "409 workspace-owned-by-product"
         ),
     )
-    async def change_workspace(
+    async def set_plan_and_region(
         workspace_id: str, body: OperatorPatch, operator: _Operator, request: Request
     ) -> WorkspaceView:
         """Set plan or region of a local workspace."""

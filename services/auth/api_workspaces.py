@@ -92,7 +92,7 @@ def router(
 
         return view(await workspaces.change(workspace_id, decide, cause(request)), principal)
 
-    @api.get("/{workspace_id}/members", responses=_MANAGE)
+    @api.get("/{workspace_id}/members", responses={**_READ, **problems("403 not-admin", "invalid-cursor")})
     async def list_members(
         workspace_id: str, principal: CurrentUser, limit: _Limit = 100, cursor: _Cursor = None
     ) -> Page[MemberRow]:

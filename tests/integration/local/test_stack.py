@@ -111,8 +111,8 @@ def test_a_paused_part_is_there_and_answers_again_once_resumed(stack: Stack) -> 
 
 
 def test_a_name_that_nothing_has_is_an_error(stack: Stack) -> None:
-    with pytest.raises(KeyError, match="instaler"):
-        stack.kill("instaler")
+    with pytest.raises(KeyError, match="billing"):
+        stack.kill("billing")
 
 
 def test_destroying_leaves_neither_processes_nor_files(tmp_path: Path) -> None:

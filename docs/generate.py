@@ -55,6 +55,16 @@ def files() -> Iterator[tuple[Path, str]]:
     yield DOCS / "topics.md", topics_page(services)
     yield DOCS / "problems.md", problems_page(openapi)
     yield DOCS / "reasons.md", reasons_page()
+    yield DOCS / "installation-states.md", states_page()
+
+
+def states_page() -> str:
+    """The installer's table of transitions, drawn and listed."""
+    transitions = import_module("services.installer.transitions")
+    lines = ["# The states of an installation", "", "```mermaid", transitions.diagram().rstrip(), "```", ""]
+    lines += ["| from | to | by | because |", "|---|---|---|---|"]
+    lines += [f"| {row.source} | {row.target} | `{row.on.__name__}` | {row.why} |" for row in transitions.TABLE]
+    return GENERATED + "\n".join(lines) + "\n"
 
 
 def topics_page(services: dict[str, Service]) -> str:

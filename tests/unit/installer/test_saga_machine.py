@@ -1,0 +1,262 @@
+"""A hypothesis state machine over the pure core: anything may happen in any order, these things always hold.
+
+The machine plays the world around one installation: relays that send late or twice, auth's answers that are late,
+repeated or never come, processes that die with an attempt under way or wake up long after, an add-on that answers
+anything, people who press every button, a breaker that opens and closes.
+"""
+
+from dataclasses import replace
+from datetime import timedelta
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+
+from services.installer.documents import from_document, to_document
+from services.installer.domain import Flight, Kind, webhook_id
+from services.installer.messages import (
+    Answer,
+    CallReported,
+    CancelAsked,
+    Checked,
+    CheckSent,
+    InstalledLate,
+    RedeliveryAsked,
+    Result,
+    RetryAsked,
+    SuccessorWaits,
+    UninstallAsked,
+    Verdict,
+)
+from shared.contracts.auth import WorkspaceChecked
+from shared.contracts.installer import CheckWorkspace, Cleanup, Outcome, State
+from shared.contracts.reasons import WaitingFor
+from tests.unit.installer.story import USER, Story, addon
+
+ANSWERS = st.sampled_from([Answer(result, status=200 if result is Result.OK else None) for result in Result])
+OUTCOME_EVENTS = {"AddOnInstalled", "InstallFailed"}
+ENDED = (State.FAILED, State.UNINSTALLED)
+
+
+class InstallationMachine(RuleBasedStateMachine):
+    """One installation and its world."""
+
+    replies = Bundle("replies")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.story = Story()
+        self.unsent: list[int] = [1]
+        self.begun: list[Flight] = []
+        self.outcome = Outcome.PENDING
+        self.closed = False
+
+    @initialize(
+        hooks=st.sampled_from([("INSTALLED", "DELETED"), ("INSTALLED",), ("DELETED",), ()]),
+        if_unavailable=st.sampled_from(["wait", "fail"]),
+    )
+    def add_on(self, hooks: tuple[str, ...], if_unavailable: str) -> None:
+        self.story = Story(if_unavailable=if_unavailable)
+        self.story.addon = addon(hooks={hook: f"/{hook}" for hook in hooks})
+
+    # --- the world -------------------------------------------------------------------------------------------------
+
+    def _after(self) -> None:
+        """Learn what the last decision sent, and keep the document as it would be stored."""
+        one = self.story.one
+        assert from_document(to_document(one)) == one
+        questions = [each.data.check for each in self.story.outgoing if isinstance(each.data, CheckWorkspace)]
+        self.unsent += questions[self._known_questions :]
+        self._known_questions = len(questions)
+        flight = one.flight
+        if flight is not None and not any(same_attempt(flight, other) for other in self.begun):
+            self._begins(flight)
+
+    _known_questions = 1
+
+    def _begins(self, flight: Flight) -> None:
+        self.begun.append(flight)
+        one = self.story.one
+        if flight.kind is Kind.INSTALLED:
+            assert one.state in (State.DELIVERING, State.INSTALLED)
+        else:
+            assert one.state in ENDED
+            assert all(entry.quiet_at <= self.story.now for entry in one.loose), "an INSTALLED may still be heard"
+
+    @rule(pause=st.sampled_from([0.05, 1, 3, 7, 25, 31, 130, 700, 3700, 90_000]))
+    def time_passes(self, pause: float) -> None:
+        self.story.after(pause)
+
+    @rule(
+        lease=st.booleans(),
+        unavailable=st.sampled_from([None, None, WaitingFor.ADDON, WaitingFor.MAINTENANCE]),
+        previous=st.booleans(),
+        probe=st.booleans(),
+    )
+    def somebody_looks(self, lease: bool, unavailable: WaitingFor | None, previous: bool, probe: bool) -> None:
+        self.story.due(lease=lease, unavailable=unavailable, previous_open=previous, probe=probe)
+        self._after()
+
+    @rule()
+    def time_passes_until_something_is_due(self) -> None:
+        due_at = self.story.one.due_at
+        if due_at is not None:
+            self.story.now = max(self.story.now, due_at)
+            self.story.due()
+            assert self.story.one.due_at != due_at or self.story.one.flight is not None, "it would be due for ever"
+            self._after()
+
+    @rule(target=replies, again=st.booleans())
+    def kafka_takes_a_question_and_auth_answers(self, again: bool) -> WorkspaceChecked:
+        number = self.unsent[-1] if again or len(self.unsent) == 1 else self.unsent.pop(0)
+        self.story.when(CheckSent(number))
+        self._after()
+        return self.story.answer(check=number)
+
+    @rule(reply=replies, lease=st.booleans(), unavailable=st.sampled_from([None, WaitingFor.ADDON]), good=st.booleans())
+    def an_answer_arrives(
+        self, reply: WorkspaceChecked, lease: bool, unavailable: WaitingFor | None, good: bool
+    ) -> None:
+        answer = reply if good else reply.model_copy(update={"verified": False})
+        around = self.story.around(lease=lease, unavailable=unavailable)
+        self.story.when(Checked(f"{reply.check}-{good}", answer, around))
+        self._after()
+
+    @rule(answer=ANSWERS, which=st.integers(0, 30), wait=st.sampled_from([None, 100]))
+    def an_attempt_reports(self, answer: Answer, which: int, wait: int | None) -> None:
+        """Any attempt that was ever begun: at once, late, again, in any order."""
+        if not self.begun:
+            return
+        flight = self.begun[which % len(self.begun)]
+        retry_after = None if wait is None else timedelta(seconds=wait)
+        report = CallReported(flight.kind, flight.number, flight.attempt, replace(answer, retry_after=retry_after))
+        decision = self.story.when(report)
+        self._after()
+        if decision.verdict is Verdict.LATE:
+            deleted = self.story.one.calls
+            assert self.story.when(InstalledLate(flight.number, flight.attempt)).verdict is Verdict.APPLIED
+            assert self.story.one.calls == deleted + 1
+            self._after()
+
+    @rule()
+    def cancelled(self) -> None:
+        pending = self.story.one.pending
+        verdict = self.story.when(CancelAsked(USER)).verdict
+        assert (verdict is Verdict.APPLIED) == pending
+        self._after()
+
+    @rule()
+    def uninstalled(self) -> None:
+        self.story.when(UninstallAsked(USER))
+        self._after()
+
+    @rule()
+    def hurried(self) -> None:
+        outcome = self.story.one.outcome
+        self.story.when(RetryAsked(USER))
+        assert self.story.one.outcome is outcome
+        self._after()
+
+    @rule()
+    def redelivered(self) -> None:
+        self.story.when(RedeliveryAsked("operator"))
+        self._after()
+
+    @rule()
+    def succeeded(self) -> None:
+        self.story.when(SuccessorWaits())
+        self._after()
+
+    # --- what always holds -----------------------------------------------------------------------------------------
+
+    @invariant()
+    def the_outcome_is_set_once_and_told_once(self) -> None:
+        one = self.story.one
+        assert self.outcome in (Outcome.PENDING, one.outcome)
+        self.outcome = one.outcome
+        told = [each.type for each in self.story.outgoing if each.type in OUTCOME_EVENTS]
+        assert (
+            told
+            == {
+                Outcome.PENDING: [],
+                Outcome.INSTALLED: ["AddOnInstalled"],
+                Outcome.FAILED: ["InstallFailed"],
+            }[one.outcome]
+        )
+        assert (one.outcome is Outcome.FAILED) == (one.reason is not None) == (one.side is not None)
+
+    @invariant()
+    def events_are_numbered_without_gaps_and_ids_are_unique(self) -> None:
+        events = [each for each in self.story.outgoing if each.seq is not None]
+        assert [each.seq for each in events] == list(range(1, self.story.one.seq + 1))
+        assert [each.id for each in events] == [f"{self.story.one.id}:{n}" for n in range(1, self.story.one.seq + 1)]
+        ids = [each.id for each in self.story.outgoing]
+        assert len(set(ids)) == len(ids)
+
+    @invariant()
+    def live_until_it_ends(self) -> None:
+        assert self.story.one.live == (self.story.one.state not in ENDED)
+
+    @invariant()
+    def nothing_is_stranded(self) -> None:
+        one = self.story.one
+        unfinished = one.pending or one.cleanup is Cleanup.OWED or one.call is not None
+        assert (one.due_at is not None) == unfinished
+        assert one.pending == (one.waiting_for is not None)
+
+    @invariant()
+    def clean_up_is_owed_when_and_only_when_a_call_for_it_is_there(self) -> None:
+        one = self.story.one
+        if one.cleanup is Cleanup.OWED:
+            assert one.state in ENDED
+            assert one.call is not None
+            assert one.call.kind is Kind.DELETED
+        if one.cleanup is Cleanup.CLOSED:
+            self.closed = True
+        assert not self.closed or one.cleanup is Cleanup.CLOSED
+
+    @invariant()
+    def what_may_have_been_seen_is_cleaned_up(self) -> None:
+        one = self.story.one
+        wants = one.snapshot is not None and one.snapshot.declares(Kind.DELETED)
+        if one.state is State.FAILED and wants and one.loose:
+            assert one.cleanup is not Cleanup.NONE
+        if one.state is State.UNINSTALLED:
+            assert (one.cleanup is not Cleanup.NONE) == wants
+
+    @invariant()
+    def rights_follow_the_state(self) -> None:
+        one = self.story.one
+        assert one.tokens_write == (one.state is State.INSTALLED)
+        assert not (one.tokens_read and one.state in ENDED)
+
+    @invariant()
+    def an_attempt_belongs_to_the_present_call(self) -> None:
+        one = self.story.one
+        if one.flight is not None:
+            assert one.call is not None
+            assert (one.flight.kind, one.flight.number) == (one.call.kind, one.call.number)
+            assert one.flight.attempt == one.call.attempt
+
+    @invariant()
+    def a_webhook_id_stands_for_one_logical_call(self) -> None:
+        kinds = {(each.number, each.kind) for each in self.begun}
+        assert len({number for number, _ in kinds}) == len(kinds)
+        names = {webhook_id(self.story.one.id, kind, number) for number, kind in kinds}
+        assert all("." not in name for name in names)
+
+    @invariant()
+    def history_tells_the_state(self) -> None:
+        one = self.story.one
+        states = [entry["target"] for entry in one.history if entry["what"] == "state"]
+        if states:
+            assert states[-1] == one.state
+        assert [entry["n"] for entry in one.history] == list(range(one.steps - len(one.history) + 1, one.steps + 1))
+
+
+def same_attempt(one: Flight, other: Flight) -> bool:
+    return (one.kind, one.number, one.attempt) == (other.kind, other.number, other.attempt)
+
+
+TestInstallation = InstallationMachine.TestCase
+TestInstallation.settings = settings(max_examples=300, stateful_step_count=60, deadline=None)

@@ -13,6 +13,8 @@ import structlog
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from shared.plumbing.tasks import end
+
 log = structlog.get_logger()
 
 HEARTBEAT = b": heartbeat\n\n"
@@ -49,13 +51,11 @@ class EventStream(Response):
         try:
             await asyncio.wait([sending, leaving], return_when=asyncio.FIRST_COMPLETED)
         finally:
-            for task in (leaving, sending):
-                task.cancel()
-            outcomes = await asyncio.gather(leaving, sending, return_exceptions=True)
+            await end(leaving, sending)
             with contextlib.suppress(Exception):
                 await self._frames.aclose()
-        if isinstance(outcomes[1], Exception):
-            raise outcomes[1]
+        if not sending.cancelled():
+            sending.result()
 
     async def _send(self, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})

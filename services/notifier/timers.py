@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from shared.plumbing.mongo import Collection, Document, is_infrastructure_fault
+from shared.plumbing.tasks import end
 
 log = structlog.get_logger()
 
@@ -68,8 +69,7 @@ class Due:
         try:
             yield claim
         finally:
-            holding.cancel()
-            await asyncio.gather(holding, return_exceptions=True)
+            await end(holding)
             with contextlib.suppress(Exception):  # otherwise the lease ends by itself
                 await self._collection.update_many(mine, {"$unset": {"lease": "", "lease_until": ""}})
 
@@ -96,8 +96,10 @@ class Bell:
 
     async def wait(self, seconds: float) -> None:
         """Return at the next ring, or after `seconds`."""
+        # Not wait_for: before Python 3.12 it loses a cancellation that comes together with the ring.
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):
+                await self._event.wait()
         self._event.clear()
 
 

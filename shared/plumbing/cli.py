@@ -14,6 +14,7 @@ from shared.plumbing.asyncapi import asyncapi_document
 from shared.plumbing.consumer import group_id
 from shared.plumbing.logging import configure_logging
 from shared.plumbing.service import ROLES, Service, serve
+from shared.plumbing.tasks import end
 from shared.plumbing.topics import create_topics
 
 Command = Callable[[Service, argparse.Namespace], Awaitable[None]]
@@ -78,9 +79,7 @@ async def _with_database(service: Service, command: Command, args: argparse.Name
     try:
         await command(service, args)
     finally:
-        for task in reversed(background):
-            task.cancel()
-        await asyncio.gather(*background, return_exceptions=True)
+        await end(*reversed(background), again=6.0)  # the producer flushes for up to 5 s
         for step in service.close:
             await step()
         await service.client.close()

@@ -30,11 +30,14 @@ from shared.plumbing.producer import Producer
 from shared.plumbing.projections import Projection
 from shared.plumbing.settings import PlatformSettings, ServiceSettings
 from shared.plumbing.state_relay import StateRelay
+from shared.plumbing.tasks import end
 
 log = structlog.get_logger()
 
 Loop = Callable[[], Awaitable[None]]
 ROLES = ("api", "worker", "all")
+# These finish a batch and flush records when they are told to end, and are told once.
+_FINISHING = frozenset({"consumers", "producer"})
 
 
 @dataclass(frozen=True)
@@ -144,20 +147,28 @@ async def serve(service: Service, role: str) -> None:
             await _until_over(stopping, serving)
     finally:
         ready.clear()
-        log.info("service_stopping")
-        for tell in service.stopping:
-            tell()
-        for server in servers:
-            server.should_exit = True
-        await asyncio.gather(*serving, return_exceptions=True)
-        for task in reversed(background):  # work first, then what the work stands on
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        for step in service.close:
-            with contextlib.suppress(Exception):
-                await step()
-        await service.client.close()
-        log.info("service_stopped")
+        await _stop(service, servers, serving, background)
+
+
+async def _stop(
+    service: Service,
+    servers: Sequence[_Server],
+    serving: Sequence["asyncio.Task[None]"],
+    background: Sequence["asyncio.Task[None]"],
+) -> None:
+    log.info("service_stopping")
+    for tell in service.stopping:
+        tell()
+    for server in servers:
+        server.should_exit = True
+    await asyncio.gather(*serving, return_exceptions=True)
+    for task in reversed(background):  # work first, then what the work stands on
+        await end(task, again=20.0 if task.get_name() in _FINISHING else 0.5)
+    for step in service.close:
+        with contextlib.suppress(Exception):
+            await step()
+    await service.client.close()
+    log.info("service_stopped")
 
 
 async def _until_over(stopping: asyncio.Event, serving: Sequence["asyncio.Task[None]"]) -> None:

@@ -5,15 +5,14 @@ from collections.abc import Mapping
 
 from services.installer.addons import AddOns
 from services.installer.addresses import address_book
+from services.installer.announcing import Announcer
 from services.installer.calling import Caller
 from services.installer.calls import Signer
-from services.installer.domain import Installation
 from services.installer.events import health_state, installation_state
 from services.installer.handlers import CheckHandler
 from services.installer.health import Health
 from services.installer.keys import AddOnKeys
 from services.installer.known import Known
-from services.installer.metrics import OUTCOMES
 from services.installer.outlook import Lookout
 from services.installer.rounds import Rounds
 from services.installer.routes import routers
@@ -24,7 +23,6 @@ from services.installer.store import InstallationStore
 from services.installer.worker import Worker
 from shared.contracts import installer, topics
 from shared.contracts.auth import WorkspaceChecked
-from shared.contracts.installer import State
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.http import create_api
@@ -70,7 +68,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     store = InstallationStore(database, Saga(settings), clock, history_retention=settings.history_retention)
     outbox = OutboxRelay(store.collection, producer, clock, on_sent=store.clear_sent)
     states = StateRelay(store.collection, installation_state, producer, clock)
-    store.connect(_Announcer(outbox, states))
+    store.connect(Announcer(outbox, states))
     health = Health(database["addon_health"], known.notices.collection, settings, clock)
     breakers = StateRelay(health.collection, health_state, producer, clock)
     health.connect(breakers)
@@ -120,20 +118,3 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         worker_loops=worker_loops,
         close=(outgoing.close,),
     )
-
-
-class _Announcer:
-    """Sends what a write put into the outbox, and the new state."""
-
-    def __init__(self, outbox: OutboxRelay, states: StateRelay) -> None:
-        self._outbox = outbox
-        self._states = states
-
-    def __call__(self, before: Installation | None, after: Installation) -> None:
-        if after.outbox and (before is None or after.outbox[-1] not in before.outbox):
-            self._outbox.dispatch(after.id, after.outbox)
-        # Steps that last milliseconds are not worth a record of their own; if one lasts, the sweeper sends it.
-        if after.trouble or after.state not in (State.CHECKING, State.DELIVERING):
-            self._states.mark([after.id])
-        if before is not None and before.pending and not after.pending:
-            OUTCOMES.labels(after.outcome, after.reason or "").inc()

@@ -4,28 +4,24 @@ import asyncio
 import contextlib
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from datetime import timedelta
 
 import structlog
 
 from services.auth.domain import (
     Account,
     Change,
-    Identity,
     new_account,
-    new_link,
     registered,
     sign_up_again,
     verify_by_link,
     with_link,
 )
-from services.auth.mails import Mails
+from services.auth.links import Links
 from services.auth.membership import Membership
 from services.auth.passwords import Passwords
 from services.auth.store import Cause, Documents
 from services.auth.texts import address_key
-from services.auth.tokens import digest, link_owner, new_id, new_link_token
-from shared.contracts.auth import SendMail
+from services.auth.tokens import digest, link_owner, new_id
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Forbidden, NotFound, Unauthorized
 
@@ -42,23 +38,6 @@ class SignUp:
     password: str
     display_name: str = ""
     locale: str = "en"
-
-
-class Links:
-    """Makes links that prove an address, and the mails that carry them."""
-
-    def __init__(self, mails: Mails, clock: Clock, life: timedelta) -> None:
-        self.mails = mails
-        self._clock = clock
-        self._life = life
-
-    def make(
-        self, account: Account, password: str | None, identities: tuple[Identity, ...] = ()
-    ) -> tuple[dict[str, object], SendMail]:
-        """The link to store, which makes these the account's ways to log in, and the mail with its secret."""
-        token, expires_at = new_link_token(account.id), self._clock.now() + self._life
-        link = new_link(digest(token), expires_at, password, identities)
-        return link, self.mails.verify_email(account, token, expires_at)
 
 
 class Accounts:

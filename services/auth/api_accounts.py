@@ -20,7 +20,15 @@ from shared.plumbing.http import problems
 from shared.plumbing.security import CurrentUser
 
 _FORM = "application/x-www-form-urlencoded"
-_LINK_PROBLEMS = problems("404 link-unknown", "410 link-used", "410 link-expired", "429 too-many-requests")
+_PAGE: dict[str, Any] = {"text/html": {}}
+# The page's form gets its refusals as pages too.
+_LINK_PROBLEMS = problems(
+    "malformed-json", "404 link-unknown", "410 link-used", "410 link-expired", "too-many-requests"
+)
+_LINK_ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {"description": "Verified", "content": _PAGE},
+    **{status: {**answer, "content": answer["content"] | _PAGE} for status, answer in _LINK_PROBLEMS.items()},
+}
 _EITHER: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -46,7 +54,7 @@ def router(accounts: Accounts, users: Documents[Account], limits: Limits, public
         """The page behind the mailed link. Looking at it uses nothing."""
         return confirm_page(VERIFY_PATH, token)
 
-    @api.post("/verify-email", responses=_LINK_PROBLEMS, openapi_extra=_EITHER, response_model=Verified)
+    @api.post("/verify-email", responses=_LINK_ANSWERS, openapi_extra=_EITHER, response_model=Verified)
     async def verify_email(request: Request) -> Verified | HTMLResponse:
         """Use a mailed link. As JSON it answers JSON, as the page's form it answers a page."""
         limits.network(request)

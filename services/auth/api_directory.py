@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated
 
+import structlog
 from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
@@ -10,10 +11,12 @@ from services.auth.directory import Directory
 from services.auth.settings import ProviderSettings
 from services.auth.texts import is_id
 from services.auth.tokens import digest, same
-from services.auth.views import Pushed, PushedWorkspace
+from services.auth.views_workspaces import Pushed, PushedWorkspace
 from services.auth.web import cause
 from shared.plumbing.errors import Invalid, Unauthorized
 from shared.plumbing.http import problems
+
+log = structlog.get_logger()
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="directory", description="The service token of a product")
 _PROBLEMS = (
@@ -35,6 +38,7 @@ def router(directory: Directory, providers: Mapping[str, ProviderSettings]) -> A
         given = digest(credentials.credentials if credentials else "")
         # For an unknown provider the same comparison, and the same answer.
         if not same(digests.get(provider, ""), given):
+            log.warning("directory_token_refused", provider=provider[:32])
             raise Unauthorized("directory-token-invalid", "This token does not open this directory")
         return providers[provider]
 

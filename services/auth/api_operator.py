@@ -8,7 +8,8 @@ from fastapi import APIRouter, Depends, Query, Request
 from services.auth.domain import OPERATOR, PUBLISHER, Account, Change, change_role
 from services.auth.store import Documents
 from services.auth.texts import Address, address_key
-from services.auth.views import AccountRow, OperatorPatch, WorkspaceView
+from services.auth.views import AccountRow
+from services.auth.views_workspaces import OperatorPatch, WorkspaceView
 from services.auth.web import cause
 from services.auth.workspaces import Workspace, refuse_if_pushed, role_of, workspace_not_found
 from shared.plumbing.errors import NotFound

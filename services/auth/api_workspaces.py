@@ -11,7 +11,7 @@ from services.auth.store import Documents
 from services.auth.store_workspaces import WorkspaceReads
 from services.auth.texts import is_id
 from services.auth.tokens import new_id
-from services.auth.views import MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
+from services.auth.views_workspaces import MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
 from services.auth.web import cause
 from services.auth.workspaces import Workspace
 from shared.plumbing.clock import Clock

@@ -5,6 +5,7 @@ import sys
 import uuid
 from datetime import timedelta
 
+import structlog
 from pydantic import TypeAdapter, ValidationError
 
 from services.auth.domain import OPERATOR, Account, change_role
@@ -15,6 +16,8 @@ from services.auth.texts import Address, address_key
 from shared.plumbing.errors import NotFound, Problem
 from shared.plumbing.sealing import Sealer
 from shared.plumbing.service import Service
+
+log = structlog.get_logger()
 
 
 async def make_operator(service: Service, args: argparse.Namespace) -> None:
@@ -35,6 +38,7 @@ async def make_operator(service: Service, args: argparse.Namespace) -> None:
         await users.change(account.id, lambda newest: change_role(newest, OPERATOR, granted=True), cause)
     except Problem as problem:
         sys.exit(f"{args.email}: {problem.title}")
+    log.info("role_changed", account_id=account.id, role=OPERATOR, granted=True, by="command")
     sys.stdout.write(f"{args.email} is an operator, from the next access token on\n")
 
 

@@ -7,10 +7,11 @@ import structlog
 
 from services.auth.domain import SCHEMA, Change
 from services.auth.membership import Membership
+from services.auth.pushes import Verdict, digest_of, judge_push, judge_withdrawal, resolved
 from services.auth.settings import ProviderSettings
 from services.auth.store import Cause, Documents
 from services.auth.store_workspaces import WorkspaceReads
-from services.auth.workspaces import Member, Verdict, Workspace, digest_of, judge_push, judge_withdrawal, resolved
+from services.auth.workspaces import Member, Workspace
 from shared.plumbing.clock import Clock
 
 log = structlog.get_logger()

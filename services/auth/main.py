@@ -3,13 +3,14 @@
 from datetime import timedelta
 
 from services.auth import render, store
-from services.auth.accounts import Accounts, Links
+from services.auth.accounts import Accounts
 from services.auth.api import Parts, routers
 from services.auth.desk import Desk
 from services.auth.directory import Directory
 from services.auth.domain import Account
 from services.auth.handlers import WorkspaceChecks
 from services.auth.keyring import Keyring
+from services.auth.links import Links
 from services.auth.mails import Mails
 from services.auth.membership import Membership
 from services.auth.oidc import OidcClient

@@ -12,8 +12,9 @@ from datetime import timedelta
 import structlog
 
 from services.auth.domain import Account, Change
+from services.auth.pushes import resolved
 from services.auth.store import Cause, Documents
-from services.auth.workspaces import Workspace, resolved
+from services.auth.workspaces import Workspace
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Problem
 from shared.plumbing.mongo import Document

@@ -4,8 +4,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.auth.accounts import Links, refuse_unverified
+from services.auth.accounts import refuse_unverified
 from services.auth.domain import Account, Identity, new_account, registered, verify_by_product
+from services.auth.links import Links
 from services.auth.membership import Membership
 from services.auth.store import Cause, Documents
 from services.auth.texts import address_key

@@ -1,19 +1,13 @@
-"""What clients send and get."""
+"""What clients send and get: accounts and sessions."""
 
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
-from pydantic_core import PydanticCustomError
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from services.auth.domain import Account
 from services.auth.sessions import Client, Session
-from services.auth.texts import Address, DisplayName, GivenPassword, Locale, Password, Region, Subject, WorkspaceName
-from services.auth.workspaces import MANAGING, Workspace
-from shared.contracts.auth import Plan, Role
-
-MAX_MEMBERS = 10_000
-_MAX_VERSION = 2**53 - 1  # the largest integer that every JSON reader keeps
+from services.auth.texts import Address, DisplayName, GivenPassword, Locale, Password
 
 
 class Asked(BaseModel):
@@ -56,49 +50,6 @@ class Refresh(Asked):
 class Profile(Asked):
     display_name: DisplayName | None = None
     locale: Locale | None = None
-
-
-class NewWorkspace(Asked):
-    name: WorkspaceName
-    region: Region = ""
-
-
-class WorkspacePatch(Asked):
-    name: WorkspaceName | None = None
-    requires_two_factor: bool | None = None
-
-
-class OperatorPatch(Asked):
-    plan: Plan | None = None
-    region: Region | None = None
-
-
-class RoleOnly(Asked):
-    role: Role
-
-
-class PushedMember(Asked):
-    subject: Subject
-    role: Role
-
-
-class PushedWorkspace(Asked):
-    """The whole workspace as its product has it; what is missing here is missing there."""
-
-    version: Annotated[int, Field(ge=1, le=_MAX_VERSION, strict=True)]
-    name: WorkspaceName
-    region: Region
-    plan: Plan
-    requires_two_factor: bool
-    active: bool
-    members: Annotated[tuple[PushedMember, ...], Field(max_length=MAX_MEMBERS)]
-
-    @field_validator("members")
-    @classmethod
-    def _each_once(cls, members: tuple[PushedMember, ...]) -> tuple[PushedMember, ...]:
-        if len({member.subject for member in members}) < len(members):
-            raise PydanticCustomError("unique", "Each subject may be a member once")
-        return members
 
 
 class Accepted(Told):
@@ -175,54 +126,6 @@ class ProviderRow(Told):
     region: str
     login_url: str
     create_workspace_url: str | None
-
-
-class WorkspaceView(Told):
-    id: str
-    name: str
-    provider: str | None
-    product: str
-    region: str
-    plan: Plan
-    requires_two_factor: bool
-    active: bool
-    role: Role | None
-    """The caller's; null for an operator who is no member."""
-    read_only: bool
-    """Whether the caller cannot change it here: it is a product's, or the role does not allow it."""
-    version: int
-
-    @classmethod
-    def of(cls, workspace: Workspace, role: Role | None) -> Self:
-        return cls(
-            id=workspace.id,
-            name=workspace.name,
-            provider=workspace.provider,
-            product=workspace.product,
-            region=workspace.region,
-            plan=workspace.plan,
-            requires_two_factor=workspace.requires_two_factor,
-            active=workspace.active,
-            role=role,
-            read_only=workspace.provider is not None or role not in MANAGING,
-            version=workspace.version,
-        )
-
-
-class MemberRow(Told):
-    user_id: str | None
-    """Null as long as nobody has logged in as this subject."""
-    subject: str | None
-    """Who it is at the product; null in a local workspace."""
-    display_name: str
-    role: Role
-
-
-class Pushed(Told):
-    applied: bool
-    """False: known already, or older than what we have."""
-    version: int
-    """The product's version that stands here now."""
 
 
 class AccountRow(Told):

@@ -1,11 +1,9 @@
-"""Workspaces: who is in them, what may be changed by whom, and what a product's push makes of them. Pure."""
+"""Workspaces: who is in them, and what may be changed by whom. Pure."""
 
-import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
-import orjson
 from pydantic import Field
 
 from services.auth.domain import SCHEMA, Change, Stored
@@ -148,63 +146,6 @@ def _members(members: Sequence[Member]) -> Change:
     if not any(member.role is Role.OWNER for member in members):
         raise Conflict("last-owner", "A workspace keeps at least one owner", "Make somebody else an owner first.")
     return Change({"members": [member.model_dump(exclude_none=True) for member in members]})
-
-
-def resolved(members: Iterable[Member], users: Mapping[str, str]) -> list[dict[str, Any]]:
-    """The members with the users that their subjects belong to at present; `users` by subject."""
-    return [
-        {"subject": member.subject, "role": member.role}
-        | ({"user_id": users[member.subject]} if member.subject is not None and member.subject in users else {})
-        for member in members
-    ]
-
-
-# --- what a product pushes ---
-
-Verdict = Literal["apply", "known", "older"]
-
-
-def digest_of(pushed: Mapping[str, Any]) -> str:
-    """Equal for equal content, in whatever order the members come."""
-    members = sorted(pushed["members"], key=lambda member: str(member["subject"]))
-    text = orjson.dumps({**pushed, "members": members}, option=orjson.OPT_SORT_KEYS)
-    return hashlib.sha256(text).hexdigest()
-
-
-def judge_push(known: Workspace | None, provider: str, version: int, digest: str) -> Verdict:
-    """Whether a push is news. A withdrawn workspace keeps its version, so an old push does not bring it back.
-
-    Raises 409 `workspace-owned-elsewhere`, and 409 `directory-version-conflict` for one version of two contents.
-    """
-    if known is None:
-        return "apply"
-    if known.provider != provider or known.directory_version is None:
-        raise Conflict("workspace-owned-elsewhere", "This workspace id belongs to somebody else")
-    if version < known.directory_version:
-        return "older"
-    if version > known.directory_version:
-        return "apply"
-    if digest != known.directory_digest:
-        raise Conflict(
-            "directory-version-conflict",
-            "This version was pushed with other content",
-            "Every change of a workspace needs a higher version.",
-            version=version,
-        )
-    return "known"
-
-
-def judge_withdrawal(known: Workspace, provider: str, version: int | None) -> Verdict:
-    """As `judge_push`; without a version it ends whatever stands. Raises 409 `workspace-owned-elsewhere`."""
-    if known.provider != provider or known.directory_version is None:
-        raise Conflict("workspace-owned-elsewhere", "This workspace id belongs to somebody else")
-    if version is not None and version < known.directory_version:
-        return "older"
-    gone = known.deleted_at is not None and version in (None, known.directory_version)
-    return "known" if gone else "apply"
-
-
-# --- what others may know ---
 
 
 def state_of(document: Mapping[str, Any]) -> WorkspaceChanged:

@@ -8,8 +8,8 @@ from typing import Any
 import httpx
 import pytest
 
-from services.auth.accounts import Links
 from services.auth.domain import Account, Identity
+from services.auth.links import Links
 from services.auth.mails import Mails
 from services.auth.membership import Membership
 from services.auth.product_accounts import Newcomer, ProductAccounts
@@ -167,7 +167,15 @@ async def test_ids_have_the_wire_contracts_form(auth: Auth, workspace_id: str) -
     "fields",
     [
         *({"version": 0}, {"version": -1}, {"version": "1"}, {"version": 1.5}, {"version": True}, {"version": 2**53}),
-        *({"name": ""}, {"name": None}, {"region": "EU!"}, {"plan": "GOLD"}, {"active": "maybe"}, {"owner": "eve"}),
+        *(
+            {"name": ""},
+            {"name": None},
+            {"region": "EU!"},
+            {"plan": "GOLD"},
+            {"active": "maybe"},
+            {"active": 1},
+            {"owner": "eve"},
+        ),
         *({"members": None}, {"members": {}}, {"members": ["ada"]}, {"members": [{"subject": "ada"}]}),
         *({"members": [{"subject": "", "role": "owner"}]}, {"members": [{"subject": "a", "role": "king"}]}),
         {"members": [{"subject": "a", "role": "owner"}, {"subject": "a", "role": "member"}]},

@@ -7,18 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.auth.pushes import digest_of, judge_push, judge_withdrawal, resolved
 from services.auth.workspaces import (
     Member,
     Workspace,
     change_role,
-    digest_of,
-    judge_push,
-    judge_withdrawal,
     managing,
     membership,
     new_workspace,
     remove,
-    resolved,
     role_of,
     state_of,
 )

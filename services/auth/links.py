@@ -1,0 +1,26 @@
+"""Links that prove an address, and the mails that carry them."""
+
+from datetime import timedelta
+
+from services.auth.domain import Account, Identity, new_link
+from services.auth.mails import Mails
+from services.auth.tokens import digest, new_link_token
+from shared.contracts.auth import SendMail
+from shared.plumbing.clock import Clock
+
+
+class Links:
+    """Makes links that prove an address, and the mails that carry them."""
+
+    def __init__(self, mails: Mails, clock: Clock, life: timedelta) -> None:
+        self.mails = mails
+        self._clock = clock
+        self._life = life
+
+    def make(
+        self, account: Account, password: str | None, identities: tuple[Identity, ...] = ()
+    ) -> tuple[dict[str, object], SendMail]:
+        """The link to store, which makes these the account's ways to log in, and the mail with its secret."""
+        token, expires_at = new_link_token(account.id), self._clock.now() + self._life
+        link = new_link(digest(token), expires_at, password, identities)
+        return link, self.mails.verify_email(account, token, expires_at)

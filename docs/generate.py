@@ -29,6 +29,7 @@ _PLATFORM = {
     "kafka_bootstrap_servers": "127.0.0.1:1",
     "users_jwks_url": "http://localhost:8080/.well-known/souk/users.jwks.json",
 }
+_EXAMPLES = {"smtp_host": "smtp.example", "mail_from": "souk@marketplace.example"}
 _NO_KEY = base64.b64encode(bytes(32)).decode()
 
 
@@ -42,6 +43,7 @@ def build(name: str) -> Service:
     )
     make: Callable[[PlatformSettings, ServiceSettings], Service] = main.build
     needed = {field: _NO_KEY for field in settings_class.model_fields if field.endswith("_key")}
+    needed |= {field: value for field, value in _EXAMPLES.items() if field in settings_class.model_fields}
     return make(PlatformSettings.model_validate(_PLATFORM), settings_class.model_validate(needed))
 
 

@@ -5,6 +5,7 @@ import re
 import secrets
 import time
 from collections.abc import Callable
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urljoin
 
@@ -22,6 +23,21 @@ class RefusedError(Exception):
         super().__init__(f"{response.request.method} {response.request.url}: {response.status_code} {response.text}")
         self.problem = response.json() if "json" in response.headers.get("content-type", "") else {}
         self.status = response.status_code
+
+
+def browser() -> httpx.Client:
+    """A client that sends `Secure` cookies to http://localhost, as browsers do and Python's cookie jar does not."""
+    client = httpx.Client(timeout=20, follow_redirects=True)
+    jar = client.cookies.jar
+    jar.set_policy(DefaultCookiePolicy(secure_protocols=("https", "http")))
+
+    def add_cookies(request: httpx.Request) -> None:
+        # The client copies its cookies into a jar with the default policy for each request.
+        request.headers.pop("Cookie", None)
+        client.cookies.set_cookie_header(request)
+
+    client.event_hooks["request"].append(add_cookies)
+    return client
 
 
 def patiently(send: Callable[[], httpx.Response]) -> httpx.Response:
@@ -76,7 +92,7 @@ class Person:
         self.email = email
         self.password = secrets.token_urlsafe(12)
         self._marketplace = marketplace
-        self.browser = httpx.Client(timeout=20, follow_redirects=True)
+        self.browser = browser()
         self.token = ""
         self._token_until = 0.0
 
@@ -134,7 +150,7 @@ class Person:
         self._token_until = time.monotonic() + session["expires_in"] - 20
 
 
-def submit(browser: httpx.Client, page: httpx.Response, fields: dict[str, str]) -> httpx.Response:
+def submit(client: httpx.Client, page: httpx.Response, fields: dict[str, str]) -> httpx.Response:
     """Send the first form of a page with its hidden fields and these."""
     form = re.search(r"<form[^>]*>.*?</form>", page.text, re.DOTALL)
     if form is None:
@@ -146,4 +162,4 @@ def submit(browser: httpx.Client, page: httpx.Response, fields: dict[str, str]) 
         attributes = dict(re.findall(r'(\w+)="([^"]*)"', tag))
         if attributes.get("type") == "hidden":
             hidden[attributes["name"]] = html.unescape(attributes.get("value", ""))
-    return patiently(lambda: browser.post(target, data=hidden | fields))
+    return patiently(lambda: client.post(target, data=hidden | fields))

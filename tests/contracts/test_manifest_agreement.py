@@ -149,14 +149,14 @@ def test_changed_real_manifests_get_the_same_verdict(data: st.DataObject) -> Non
 @pytest.mark.slow
 @pytest.mark.parametrize("version", PUBLISHED)
 def test_single_changes_to_every_real_manifest_get_the_same_verdict(version: str) -> None:
-    """One in ten of all single changes; each version begins at another one."""
+    """One in thirty of all single changes; each version begins at another one."""
     compared = 0
     for real in real_manifests().values():
         cases = one_change_each(deepcopy(real) | {"schemaVersion": version})
-        for raw in islice(cases, PUBLISHED.index(version), None, 10):
+        for raw in islice(cases, PUBLISHED.index(version), None, 30):
             compared += 1
             assert disagreement(raw, version) is None
-    assert compared > 9_000
+    assert compared > 3_000
 
 
 @pytest.mark.parametrize("root", [None, True, 5, "x", [], [{}], {}])

@@ -187,6 +187,14 @@ class Story:
         assert self.one.state is State.INSTALLED
         return self
 
+    def at(self, state: State) -> bool:
+        """Whether it has come to `state`; a call, so that no type checker believes it stays there."""
+        return self.one.state is state
+
+    def at_rest(self) -> bool:
+        """Whether nothing is planned or under way."""
+        return (self.one.call, self.one.flight, self.one.due_at, self.one.deadline) == (None, None, None, None)
+
     def events(self) -> list[str]:
         """Types of the events so far, in order; questions to auth left out."""
         return [one.type for one in self.outgoing if one.seq is not None]

@@ -75,6 +75,7 @@ def test_an_overdue_answer_is_asked_for_again_under_the_same_number() -> None:
     story.due()
     question = story.outgoing[-1]
     assert question.id == f"{story.one.id}:check:1:2"
+    assert isinstance(question.data, CheckWorkspace)
     assert question.data.check == 1
     assert story.one.trouble is True
     assert story.one.check.sent_at is None

@@ -252,7 +252,7 @@ def test_an_installed_heard_after_deleted_is_followed_by_another_deleted() -> No
     assert story.one.cleanup is Cleanup.CLOSED, "closed is final"
     story.due()
     story.reported(OK)
-    assert (story.one.call, story.one.due_at) == (None, None)
+    assert story.at_rest()
     assert late(story).verdict is Verdict.UNCHANGED
     assert story.events() == ["InstallRequested", "InstallFailed"]
 
@@ -295,7 +295,8 @@ def test_redelivery_is_a_new_call_and_changes_no_outcome() -> None:
     assert story.one.flight is None
     story.after(400).due()
     story.reported(OK)
-    assert (story.one.call, story.one.due_at, story.one.state) == (None, None, State.INSTALLED)
+    assert story.at_rest()
+    assert story.at(State.INSTALLED)
     assert story.events() == ["InstallRequested", "AddOnInstalled"]
 
 

@@ -45,10 +45,10 @@ def test_an_attempt_under_way_is_not_disturbed_by_the_breaker() -> None:
 def test_it_goes_on_by_itself_with_a_new_delivery_deadline() -> None:
     story = Story().waiting().after(300)
     story.due()
-    assert story.one.state is State.DELIVERING
+    assert story.at(State.DELIVERING)
     assert story.one.deadline == story.now + LIMITS.install_deadline
     story.reported(OK)
-    assert story.one.state is State.INSTALLED
+    assert story.at(State.INSTALLED)
 
 
 def test_the_same_call_goes_on_after_waiting() -> None:
@@ -71,7 +71,7 @@ def test_a_check_older_than_ten_minutes_is_asked_again_before_delivering() -> No
     story.after(10).sent()
     assert story.one.deadline == story.now + LIMITS.install_deadline
     story.checked("new")
-    assert story.one.state is State.DELIVERING
+    assert story.at(State.DELIVERING)
 
 
 def test_a_workspace_that_lost_its_right_meanwhile_is_refused() -> None:
@@ -109,14 +109,14 @@ def test_looking_in_vain_plans_the_next_look() -> None:
 def test_a_probe_may_call_although_the_breaker_is_open() -> None:
     story = Story().waiting().after(30)
     story.due(unavailable=WaitingFor.ADDON, probe=True)
-    assert story.one.state is State.DELIVERING
+    assert story.at(State.DELIVERING)
     assert story.one.flight is not None
 
 
 def test_no_probe_goes_past_an_operators_notice() -> None:
     story = Story().waiting(WaitingFor.MAINTENANCE).after(30)
     story.due(unavailable=WaitingFor.MAINTENANCE, probe=True)
-    assert story.one.state is State.WAITING
+    assert story.at(State.WAITING)
 
 
 def test_an_add_on_not_known_here_is_waited_for() -> None:
@@ -124,7 +124,7 @@ def test_an_add_on_not_known_here_is_waited_for() -> None:
     assert story.one.due_at is not None
     story.now = story.one.due_at
     story.due(addon=None)
-    assert story.one.state is State.WAITING
+    assert story.at(State.WAITING)
     assert story.one.due_at > story.now
 
 
@@ -132,7 +132,7 @@ def test_retry_looks_again_now() -> None:
     story = Story().waiting().after(10)
     story.when(RetryAsked(USER))
     assert story.one.due_at == story.now
-    assert story.one.state is State.WAITING
+    assert story.at(State.WAITING)
 
 
 def test_the_next_generation_waits_for_the_clean_up_of_the_one_before() -> None:
@@ -141,28 +141,28 @@ def test_the_next_generation_waits_for_the_clean_up_of_the_one_before() -> None:
     assert story.one.due_at is not None
     assert story.one.due_at - story.now <= seconds(36)
     story.after(1).due()
-    assert story.one.state is State.DELIVERING
+    assert story.at(State.DELIVERING)
 
 
 def test_waiting_for_a_clean_up_is_no_reason_to_fail_for_those_who_do_not_wait_for_add_ons() -> None:
     story = Story(generation=2, if_unavailable="fail").waiting(WaitingFor.PREVIOUS_UNINSTALL)
-    assert story.one.state is State.WAITING
+    assert story.at(State.WAITING)
 
 
 def test_an_add_on_that_drops_its_hook_meanwhile_is_installed() -> None:
     story = Story().waiting()
     story.addon = addon(hooks={})
     story.after(1).due()
-    assert story.one.state is State.INSTALLED
+    assert story.at(State.INSTALLED)
 
 
 def test_what_an_earlier_attempt_says_meanwhile_is_noted_and_not_obeyed() -> None:
     story = Story().delivering().after(6)
     story.due(unavailable=WaitingFor.ADDON)
-    assert story.one.state is State.WAITING
+    assert story.at(State.WAITING)
     flight = story.one.loose[0]
     story.reported(OK, kind=Kind.INSTALLED, number=flight.number, attempt=flight.attempt)
     assert (story.one.state, story.one.loose) == (State.WAITING, ())
     story.after(60).due()
     story.reported(OK)
-    assert story.one.state is State.INSTALLED
+    assert story.at(State.INSTALLED)

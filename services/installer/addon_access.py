@@ -22,8 +22,9 @@ from shared.plumbing.rate_limit import RateLimit
 _header = APIKeyHeader(
     name="X-Addon-Token", auto_error=False, scheme_name="addon", description="The `authToken` of INSTALLED"
 )
+# The platform's codes.
 INVALID_TOKEN = 4017
-"""The platform's code for it."""
+UNKNOWN_ROUTE = 3000
 
 
 class AddOnProblem(Exception):  # noqa: N818 - as `Problem`: the name of what the client gets

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import PlainTextResponse
 from fastapi.routing import APIRoute
 
-from services.installer.addon_access import AddOnAccess, AddOnProblem, Caller
+from services.installer.addon_access import UNKNOWN_ROUTE, AddOnAccess, AddOnProblem, Caller
 from services.installer.addon_desk import AddOnDesk
 from services.installer.addresses import WIRE_PATH
 from services.installer.bodies import json_body
@@ -104,6 +104,10 @@ def router(access: AddOnAccess, desk: AddOnDesk) -> APIRouter:
     async def introspect_addon_token(caller: authenticated) -> dict[str, Any]:
         """What this token is and may do now: for the add-on, and for a product's API that is handed one."""
         return desk.introspection(caller)
+
+    @api.api_route("/{rest:path}", methods=["GET", "POST", "PUT", "PATCH", "DELETE"], include_in_schema=False)
+    async def no_such_addon_route(rest: str) -> None:
+        raise AddOnProblem(404, f"No route {rest[:200]}", UNKNOWN_ROUTE)
 
     return api
 

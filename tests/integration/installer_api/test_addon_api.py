@@ -195,6 +195,12 @@ async def test_no_workspace_but_its_own_exists_for_an_add_on(addon: AddOn) -> No
             assert (response.status_code, response.json()) == (404, {"message": "Workspace not found", "code": 404})
 
 
+async def test_an_unknown_route_is_told_in_the_platform_s_words(addon: AddOn) -> None:
+    for method in ("GET", "POST", "DELETE"):
+        response = await addon.calls(method, "/v1/projects")
+        assert (response.status_code, response.json()) == (404, {"message": "No route v1/projects", "code": 3000})
+
+
 async def test_more_than_fifty_requests_a_second_are_too_many(addon: AddOn) -> None:
     statuses = [(await addon.calls("GET", "/addon/token")) for _ in range(120)]
     refused = [response for response in statuses if response.status_code == 429]

@@ -15,6 +15,7 @@ from shared.contracts.reasons import SCREEN_OF, SIDE_OF, FailureReason
 from shared.contracts.registry import ALL_MESSAGES
 from shared.contracts.topics import ALL_TOPICS
 from shared.plumbing.asyncapi import asyncapi_document
+from shared.plumbing.openapi import SLUGS
 from shared.plumbing.service import Service
 from shared.plumbing.settings import PlatformSettings, ServiceSettings
 
@@ -29,6 +30,9 @@ _PLATFORM = {
     "kafka_bootstrap_servers": "127.0.0.1:1",
     "users_jwks_url": "http://localhost:8080/.well-known/souk/users.jwks.json",
 }
+# The Caddyfile's own answers.
+GATEWAY_SLUGS = {"service-unavailable": 503, "gateway-timeout": 504, "gateway-error": 502}
+EVERYWHERE = {**SLUGS, **GATEWAY_SLUGS}
 _EXAMPLES = {"smtp_host": "smtp.example", "mail_from": "souk@marketplace.example"}
 _NO_KEY = base64.b64encode(bytes(32)).decode()
 
@@ -96,9 +100,12 @@ def problems_page(openapi: dict[str, Any]) -> str:
                 for status, response in operation.get("responses", {}).items():
                     for slug in _slugs(response):
                         found.setdefault(slug, (status, set()))[1].add(f"{name} {operation['operationId']}")
+    for slug, status in {**SLUGS, **GATEWAY_SLUGS}.items():
+        found.setdefault(slug, (str(status), set()))
     lines = ["# Problems", "", "Every refusal is an RFC 9457 document; compare `slug`, the texts may change.", ""]
     for slug, (status, operations) in sorted(found.items()):
-        where = "every operation" if len(operations) > 20 else ", ".join(sorted(operations))  # noqa: PLR2004 - layout
+        everywhere = "Any operation." if slug in SLUGS else "The gateway, when a service does not answer."
+        where = everywhere if slug in EVERYWHERE else f"{', '.join(sorted(operations))}."
         lines += [f"## {slug}", "", f"Status {status}. {where}", ""]
     return GENERATED + "\n".join(lines)
 

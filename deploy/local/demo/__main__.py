@@ -21,11 +21,17 @@ class Teller:
         self._began = time.monotonic()
 
     def line(self, who: str, what: str) -> None:
-        print(f"{time.monotonic() - self._began:7.1f} s  {who:<9} {what}", flush=True)
+        # One write: two threads tell, and `print` writes the line's end by itself.
+        sys.stdout.write(f"{time.monotonic() - self._began:7.1f} s  {who:<9} {what}\n")
+        sys.stdout.flush()
 
     def step(self, what: str) -> None:
         """A step that was observed."""
         self.line("done", what)
+
+    def waiting(self, what: str) -> None:
+        """A long step goes on."""
+        self.line("waiting", what)
 
     def record(self, seen: Seen) -> None:
         """A record as an independent consumer read it."""
@@ -61,7 +67,7 @@ def main() -> None:
     teller = Teller()
     print(f"\nThe main job, through {plan.public_url}\n")
     try:
-        with TopicWatcher(plan.kafka, teller.record) as topics:
+        with TopicWatcher(plan.kafka, teller.record, teller.waiting) as topics:
             story = Story(world_of(stack), topics, teller.step)
             story.play()
     except Exception:  # noqa: BLE001 - whatever went wrong, the demo has failed and says where

@@ -10,6 +10,7 @@ from typing import Any, Self
 
 from aiokafka import AIOKafkaConsumer
 
+HEARTBEAT_SECONDS = 10.0
 TOPICS = ("auth.users.v1", "installer.installations.v1", "notifier.notices.v1")
 
 
@@ -26,9 +27,12 @@ class Seen:
 class TopicWatcher:
     """Reads the topics from their end on, in a thread, and remembers everything by `ce_id`."""
 
-    def __init__(self, bootstrap_servers: str, tell: Callable[[Seen], None]) -> None:
+    def __init__(
+        self, bootstrap_servers: str, tell: Callable[[Seen], None], waiting: Callable[[str], None] = lambda _: None
+    ) -> None:
         self._bootstrap_servers = bootstrap_servers
         self._tell = tell
+        self._waiting = waiting
         self._records: list[Seen] = []
         self._news = threading.Condition()
         self._ready = threading.Event()
@@ -53,8 +57,11 @@ class TopicWatcher:
                 for record in self._records:
                     if record.type == event_type and fields.items() <= record.value.items():
                         return record
-                if not self._news.wait(max(0.0, deadline - time.monotonic())):
+                left = deadline - time.monotonic()
+                if left <= 0:
                     raise TimeoutError(f"no {event_type} with {fields} within {seconds:.0f} s")
+                if not self._news.wait(min(left, HEARTBEAT_SECONDS)):
+                    self._waiting(f"for {event_type}, {left:.0f} s at most")
 
     def of(self, **fields: str) -> list[Seen]:
         """Every record whose value has these fields, in the order of arrival, without duplicates."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, StringConstraints
 
 from services.notifier.domain import screen_of
 from services.notifier.notices import Cause, standing
@@ -32,7 +32,7 @@ class RaiseNotice(_Given):
 
 class GiveFeedback(_Given):
     page: str = Field(max_length=300, pattern=r"^/[^\x00-\x20\x7f?#]*$", description="The page's path")
-    helpful: bool
+    helpful: StrictBool
     text: str = Field(default="", max_length=2_000)
 
 

@@ -293,9 +293,15 @@ def platform(mongo_url: str, **fields: Any) -> PlatformSettings:
 
 @contextlib.asynccontextmanager
 async def notifier(
-    database: Database, mongo_url: str, mailbox: MailBox, *, working: bool = True, **fields: Any
+    database: Database,
+    mongo_url: str,
+    mailbox: MailBox,
+    *,
+    working: bool = True,
+    kafka: str = "127.0.0.1:1",
+    **fields: Any,
 ) -> AsyncIterator[Notifier]:
-    """A notifier on `database`, its workers running. Kafka cannot be reached."""
+    """A notifier on `database`, its workers running. Nothing is produced or consumed by itself."""
     settings = NotifierSettings.model_validate(
         {
             "mongo_database": database.name,
@@ -313,7 +319,7 @@ async def notifier(
             **fields,
         }
     )
-    service = build(platform(mongo_url), settings)
+    service = build(platform(mongo_url, kafka_bootstrap_servers=kafka), settings)
     await service.prepare_database()
     trust_test_users(service.api, service.clock)
     loops = [service.loops["live"], *(service.worker_loops.values() if working else ())]

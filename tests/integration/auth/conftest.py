@@ -1,10 +1,12 @@
 """Auth over a real database, without its ports. Mails are read where they wait: sealed, in the outbox."""
 
 import base64
+import functools
 import json
 import secrets
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -14,6 +16,7 @@ import pytest
 from services.auth.main import build
 from services.auth.settings import AuthSettings
 from shared.contracts.auth import SEALED_ADDRESS, SEALED_LINK
+from shared.plumbing.keys import SigningKey
 from shared.plumbing.mongo import Database, Document
 from shared.plumbing.sealing import Sealer
 from shared.plumbing.service import Service
@@ -157,8 +160,17 @@ def platform(mongo_url: str, kafka: str = "127.0.0.1:1") -> PlatformSettings:
     )
 
 
+@functools.cache
+def first_key() -> Document:
+    """As `Keyring.add` would store it."""
+    kid = "users-1-tests"
+    private = Sealer(MASTER).encrypt(SigningKey.generate(kid).to_pem(), purpose=f"users-signing-key:{kid}")
+    return {"kid": kid, "private": private, "signs_from": datetime(2026, 1, 1, tzinfo=UTC)}
+
+
 async def started(service: Service, database: Database) -> AsyncIterator[Auth]:
-    """The service, prepared, behind a client that keeps no cookies of its own."""
+    """The service, prepared, behind a client. Its key is made once per run: making one takes longer than most tests."""
+    await database["signing_keys"].update_one({"_id": 1}, {"$setOnInsert": first_key()}, upsert=True)
     await service.prepare_database()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(service.api), base_url=PUBLIC_URL) as http:
         yield Auth(service, http, database)

@@ -99,11 +99,7 @@ def _seed(stack: Stack, story: Story, stub_port: int) -> Iterator[tuple[str, str
         }
         story.publisher.call("POST", "/api/catalog/v1/addons", json={"manifest": manifest})
 
-    def known() -> bool:
-        rows = story.admin.call("GET", "/api/installer/v1/preflight", params={"addon": keys[-1]})["workspaces"]
-        return len(rows) > WORKSPACES
-
-    eventually(known, "the seeded workspaces in preflight", 120)
+    eventually(lambda: len(story.preflight(keys[-1])) > WORKSPACES, "the seeded workspaces in preflight", 120)
     return iter([(workspace, key) for key, workspace in product(keys, workspaces)])
 
 

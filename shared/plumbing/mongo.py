@@ -43,7 +43,8 @@ def connect(url: str, *, app_name: str, server_selection_timeout: float = 5.0) -
         retryReads=True,
         serverSelectionTimeoutMS=int(server_selection_timeout * 1000),
         connectTimeoutMS=3000,
-        timeoutMS=15000,
+        # The whole operation, choosing a server included: also how long a client waits for its 503.
+        timeoutMS=6000,
         maxPoolSize=50,
     )
 

@@ -108,19 +108,23 @@ class Story:
         body = {"manifest_url": url, "short_text": f"The {name} sample", "category": "samples"}
         listing = self.publisher.call("POST", "/api/catalog/v1/addons", json=body)
         key: str = listing["key"]
-        eventually(lambda: self._preflight(key), f"{key} in preflight")
+        eventually(lambda: self._selectable(key), f"{key} in preflight")
         self._tell(f"published {key} from {url}")
         return key
 
-    def _preflight(self, key: str) -> dict[str, Any] | None:
-        """How the workspace stands for this add-on, once the installer knows both."""
+    def preflight(self, key: str) -> list[dict[str, Any]]:
+        """How the admin's workspaces stand for this add-on; empty while the installer does not know it yet."""
         try:
-            rows = self.admin.call("GET", f"{INSTALLER}/preflight", params={"addon": key})["workspaces"]
+            answer = self.admin.call("GET", f"{INSTALLER}/preflight", params={"addon": key})
         except RefusedError as refused:
             if refused.problem.get("slug", "").endswith("-not-known-yet"):
-                return None
+                return []
             raise
-        return next((row for row in rows if row["workspace_id"] == self.workspace and row["selectable"]), None)
+        rows: list[dict[str, Any]] = answer["workspaces"]
+        return rows
+
+    def _selectable(self, key: str) -> bool:
+        return any(row["workspace_id"] == self.workspace and row["selectable"] for row in self.preflight(key))
 
     def install(self, key: str) -> str:
         """The main job."""

@@ -116,7 +116,10 @@ class InstallationStore(InstallationQueries):
 
     async def ask(self, installation_id: str, message: Input) -> Decision | None:
         """Apply one input (cancel, retry, uninstall, redelivery); gathers concurrent callers. None: no such one."""
-        return await self._asks.submit((installation_id, message))
+        decision = await self._asks.submit((installation_id, message))
+        if decision is None and await self.collection.find_one({"_id": installation_id}, {"_id": 1}) is not None:
+            raise NewerSchemaError(installation_id)
+        return decision
 
     async def apply(self, inputs: Sequence[tuple[str, Input]]) -> list[Decision | None]:
         """The batch step: decide each input on its installation, in order, and write by compare-and-set.
@@ -195,8 +198,6 @@ class InstallationStore(InstallationQueries):
 
     async def _park(self, installation_id: str, messages: Sequence[Input]) -> None:
         parked = [found for message in messages if (found := park(message)) is not None]
-        if len(parked) < len(messages) and not any(isinstance(message, Due) for message in messages):
-            raise NewerSchemaError(installation_id)
         cleared = [name for message in messages if isinstance(message, CheckSent) for name in message.cleared]
         if parked:
             update = {"$push": {"parked": {"$each": parked}}, "$set": {"due_at": self._clock.now()}}

@@ -171,6 +171,10 @@ class Worker:
         await self.apply(batch)
         return [None] * len(batch)
 
+    def under_way(self) -> list["asyncio.Task[None]"]:
+        """The attempts going on."""
+        return list(self._under_way.values())
+
     # --- leases ------------------------------------------------------------------------------------------------
 
     async def run_leases(self) -> None:

@@ -1,0 +1,123 @@
+"""One whole stack for all end-to-end tests: free ports, a folder of its own, and quick timings."""
+
+import os
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from deploy.local.broker import Engine
+from deploy.local.stack import Stack
+from tests.e2e.marketplace import Marketplace, SampleAddOn
+from tests.e2e.publisher_site import Site, publisher_site
+from tests.e2e.topics import Topics
+
+# What takes a minute in production takes a second or two here. Limits against abuse are not what is tried here,
+# and all tests come from one address.
+QUICK = {
+    "AUTH_ACCESS_TOKEN_SECONDS": "150",
+    "AUTH_NETWORK_REQUESTS_PER_MINUTE": "100000",
+    "AUTH_LOG_INS_PER_MINUTE": "1000",
+    "AUTH_MAILS_PER_HOUR": "1000",
+    "CATALOG_MANIFEST_DEADLINE_SECONDS": "5",
+    "CATALOG_PUBLISHES_PER_MINUTE": "10000",
+    "INSTALLER_CALL_DEADLINE": "4",
+    "INSTALLER_RETRY_SCHEDULE": "0,0.5,1,2,5",
+    "INSTALLER_CLEANUP_SCHEDULE": "0,0.5,1,2,5",
+    "INSTALLER_REASK_AFTER": "5",
+    "INSTALLER_WAITING_LOOK": "5",
+    "INSTALLER_BREAKER_SPAN": "1",
+    "INSTALLER_BREAKER_FIRST_PROBE": "2",
+    "INSTALLER_BREAKER_PROBE_INTERVAL": "3",
+    "NOTIFIER_NOTICE_AFTER_SECONDS": "1",
+    "NOTIFIER_CLEAR_AFTER_SECONDS": "1",
+    "NOTIFIER_DIGEST_WAIT_SECONDS": "0.3",
+    "NOTIFIER_DIGEST_EVERY_SECONDS": "1",
+    "NOTIFIER_FEEDBACK_PER_HOUR": "10",
+    "NOTIFIER_SITE_PRODUCT_NAME": "Souk of tests",
+    "NOTIFIER_SITE_SUPPORT_URL": "https://support.example/help",
+}
+
+
+@pytest.fixture(scope="session")
+def site() -> Iterator[Site]:
+    """A publisher's own server, which the stack may call though its address is private."""
+    with publisher_site() as served:
+        yield served
+
+
+@pytest.fixture(scope="session")
+def stack(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Stack]:
+    """All parts, with two notifiers behind the gateway."""
+    made = Stack.create(
+        tmp_path_factory.mktemp("e2e") / "stack",
+        kafka=os.environ.get("LOCAL_KAFKA", "auto"),
+        free_ports=True,
+        replicas={"notifier": 2},
+        env=dict(QUICK),
+    )
+    ports = [made.plan.ports["product"], made.plan.ports["addon"]]
+    allowed = [f"{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1")]
+    made.plan.env["SOUK_OUTGOING_ALLOW"] = ",".join([*allowed, site.url.removeprefix("http://")])
+    try:
+        made.start()
+        yield made
+    finally:
+        made.destroy()
+
+
+@pytest.fixture(scope="session")
+def topics(stack: Stack) -> Iterator[Topics]:
+    """An independent consumer of every topic."""
+    with Topics(stack.plan.kafka) as watching:
+        yield watching
+
+
+@pytest.fixture(scope="session")
+def marketplace(stack: Stack, topics: Topics, site: Site) -> Iterator[Marketplace]:
+    """The stack with its people: a publisher, an operator, an admin."""
+    made = Marketplace(stack, topics, site)
+    made.open_accounts()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def a_workspace(marketplace: Marketplace) -> Callable[[], str]:
+    """Makes fresh workspaces of the admin's."""
+    return marketplace.workspace
+
+
+@pytest.fixture
+def workspace(marketplace: Marketplace) -> str:
+    """A fresh workspace of the admin's."""
+    return marketplace.workspace()
+
+
+@pytest.fixture
+def an_addon(marketplace: Marketplace) -> Iterator[Callable[[], SampleAddOn]]:
+    """Makes fresh published add-ons; all of them behave well again afterwards."""
+    made: list[SampleAddOn] = []
+
+    def make() -> SampleAddOn:
+        made.append(marketplace.addon())
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.behave("ok")
+
+
+@pytest.fixture
+def addon(an_addon: Callable[[], SampleAddOn]) -> SampleAddOn:
+    """A fresh published add-on."""
+    return an_addon()
+
+
+@pytest.fixture
+def killable(stack: Stack) -> Iterator[Stack]:
+    """The stack, whole again afterwards whatever a test has done to it."""
+    if stack.plan.broker.engine is Engine.EMBEDDED:
+        pytest.skip("needs Apache Kafka: a group whose member is killed stays stuck on the embedded one")
+    yield stack
+    stack.resume()
+    stack.start()

@@ -1,0 +1,170 @@
+"""What is on Kafka, read as any downstream consumer could, and written as any stranger could."""
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Self
+
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.admin import AIOKafkaAdminClient
+
+from shared.contracts.topics import ALL_TOPICS
+
+NAMES = tuple(topic.name for topic in ALL_TOPICS)
+
+
+@dataclass(frozen=True)
+class Record:
+    """One record as it lies on its topic."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...] = ()
+
+    def header(self, name: str) -> str:
+        return next((raw.decode(errors="replace") for known, raw in self.headers if known == name), "")
+
+    @property
+    def type(self) -> str:
+        return self.header("ce_type")
+
+    @property
+    def id(self) -> str:
+        return self.header("ce_id")
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The value, if it is an object."""
+        try:
+            found = json.loads(self.value or b"null")
+        except ValueError:
+            return {}
+        return found if isinstance(found, dict) else {}
+
+
+class Topics:
+    """Reads all topics from their ends on, in a thread, and remembers every record."""
+
+    def __init__(self, bootstrap_servers: str) -> None:
+        self._bootstrap_servers = bootstrap_servers
+        self._records: list[Record] = []
+        self._news = threading.Condition()
+        self._ready = threading.Event()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=lambda: asyncio.run(self._follow()), daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        if not self._ready.wait(60):
+            raise TimeoutError("Kafka could not be read within 60 s")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(20)
+
+    def every(self, kind: str | None = None, **fields: object) -> list[Record]:
+        """Each occurrence so far, in the order of arrival, of records whose value has these fields."""
+        with self._news:
+            found = list(self._records)
+        return [one for one in found if kind in (None, one.type) and fields.items() <= one.data.items()]
+
+    def distinct(self, topic: str, **fields: object) -> list[Record]:
+        """First occurrences on one topic, by `ce_id`."""
+        first = {one.id: one for one in reversed(self.every(**fields)) if one.topic == topic}
+        return [one for one in self.every(**fields) if first.get(one.id) is one]
+
+    def wait(self, kind: str, seconds: float = 60, **fields: object) -> Record:
+        """The first such record. Raises TimeoutError."""
+        deadline = time.monotonic() + seconds
+        while not (found := self.every(kind, **fields)):
+            with self._news:
+                if not self._news.wait(min(1.0, deadline - time.monotonic())) and time.monotonic() > deadline:
+                    raise TimeoutError(f"no {kind} with {fields} within {seconds:.0f} s")
+        return found[0]
+
+    async def _follow(self) -> None:
+        consumer = AIOKafkaConsumer(*NAMES, bootstrap_servers=self._bootstrap_servers, auto_offset_reset="latest")
+        await consumer.start()
+        try:
+            await consumer.seek_to_end()
+            for part in consumer.assignment():
+                await consumer.position(part)
+            self._ready.set()
+            while not self._stop.is_set():
+                batch = await consumer.getmany(timeout_ms=100)
+                fresh = [_record(one) for records in batch.values() for one in records]
+                with self._news:
+                    self._records += fresh
+                    self._news.notify_all()
+        finally:
+            await consumer.stop()
+
+
+def _record(one: Any) -> Record:
+    return Record(one.topic, one.key, one.value, tuple(one.headers))
+
+
+def produce(bootstrap_servers: str, records: Iterable[Record]) -> None:
+    """Write the records as they are, in their order, each with the broker's ack."""
+
+    async def send() -> None:
+        async with AIOKafkaProducer(bootstrap_servers=bootstrap_servers, acks="all") as producer:
+            sent = [
+                await producer.send(one.topic, key=one.key, value=one.value, headers=list(one.headers))
+                for one in records
+            ]
+            await asyncio.gather(*sent)
+
+    asyncio.run(send())
+
+
+def everything_on(bootstrap_servers: str, *topics: str) -> list[Record]:
+    """All that these topics hold, each partition in its order."""
+
+    async def read() -> list[Record]:
+        found: list[Record] = []
+        async with AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest") as consumer:
+            parts = await _parts(consumer, topics)
+            ends = await consumer.end_offsets(parts)
+            consumer.assign(parts)
+            while any([await consumer.position(part) < ends[part] for part in parts]):
+                batch = await consumer.getmany(timeout_ms=200)
+                found += [_record(one) for records in batch.values() for one in records]
+        return found
+
+    return asyncio.run(read())
+
+
+def behind(bootstrap_servers: str) -> dict[str, int]:
+    """How many records each consumer group of a service has still to handle; those with nothing left out."""
+
+    async def look() -> dict[str, int]:
+        admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+        await admin.start()
+        try:
+            groups = [name for name, _ in await admin.list_consumer_groups() if name.partition(".")[2] in NAMES]
+            committed = {group: await admin.list_consumer_group_offsets(group) for group in groups}
+        finally:
+            await admin.close()
+        async with AIOKafkaConsumer(bootstrap_servers=bootstrap_servers) as consumer:
+            lags = {}
+            for group in groups:
+                parts = await _parts(consumer, [group.partition(".")[2]])
+                ends = await consumer.end_offsets(parts)
+                done = {part: offset.offset for part, offset in committed[group].items()}
+                lags[group] = sum(end - max(0, done.get(part, 0)) for part, end in ends.items())
+        return {group: lag for group, lag in lags.items() if lag}
+
+    return asyncio.run(look())
+
+
+async def _parts(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:
+    await consumer._client.set_topics(topics)
+    return [
+        TopicPartition(topic, number) for topic in topics for number in consumer.partitions_for_topic(topic) or set()
+    ]

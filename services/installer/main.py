@@ -48,7 +48,7 @@ PRODUCES = (
     installer.AddOnHealthChanged,
 )
 # An answer is awaited by a person; the other topics only keep us informed.
-ANSWER_WAIT_MS = 5
+ANSWER_WAIT_MS = 10
 
 
 def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:

@@ -15,11 +15,9 @@ from deploy.local.waiting import port_answers, url_status
 
 OK = 200
 # People look at a local stack: what takes a minute in production takes seconds here, unless the environment says more.
-_LIVELY: Mapping[str, str] = {
-    "NOTIFIER_NOTICE_AFTER_SECONDS": "5",
-    "NOTIFIER_CLEAR_AFTER_SECONDS": "5",
-    "INSTALLER_BREAKER_FIRST_PROBE": "PT5S",
-    "INSTALLER_BREAKER_PROBE_INTERVAL": "PT10S",
+_LIVELY: Mapping[str, Mapping[str, str]] = {
+    "notifier": {"NOTIFIER_NOTICE_AFTER_SECONDS": "5", "NOTIFIER_CLEAR_AFTER_SECONDS": "5"},
+    "installer": {"INSTALLER_BREAKER_FIRST_PROBE": "PT5S", "INSTALLER_BREAKER_PROBE_INTERVAL": "PT10S"},
 }
 PROVIDER, CLIENT = "acme", "souk"  # what the sample product and auth call each other
 SECRETS: Mapping[str, Callable[[], str]] = {
@@ -68,7 +66,7 @@ def service_env(plan: Plan, process: Process) -> dict[str, str]:
         f"{prefix}_INTERNAL_PORT": str(plan.ports[f"{process.name}_internal"]),
         f"{prefix}_MONGO_DATABASE": f"souk_{name}",
     }
-    return {**_LIVELY} | _inherited() | _platform(plan) | own | _OWN[name](plan) | plan.env
+    return dict(_LIVELY.get(name, {})) | _inherited() | _platform(plan) | own | _OWN[name](plan) | plan.env
 
 
 def _platform(plan: Plan) -> dict[str, str]:

@@ -24,7 +24,7 @@ log = structlog.get_logger()
 
 _CALLBACK_ANSWERS = {303: {"description": "To `return_to`, or to `/login?error=<slug>`"}} | problems(
     *("401 login-expired", "401 login-refused", "401 login-failed", "403 email-missing", "403 email-not-verified"),
-    *("404 provider-unknown", "409 email-taken", "too-many-requests", "503 provider-unavailable"),
+    *("404 provider-unknown", "409 email-taken", "409 taken", "too-many-requests", "503 provider-unavailable"),
 )
 _Text = Annotated[str | None, Field(max_length=4096)]
 

@@ -7,7 +7,6 @@ from typing import ClassVar, Literal
 from shared.contracts import topics
 from shared.contracts.envelope import Contract, Message, StateMessage, Topic
 
-
 # The purposes that sealed fields are bound to (`shared.plumbing.sealing`): auth seals and the notifier opens with them.
 SEALED_ADDRESS = "mail-address"
 SEALED_LINK = "mail-link"

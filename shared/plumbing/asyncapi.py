@@ -1,5 +1,6 @@
 """AsyncAPI 3.0 documents from the running code: FastStream describes the channels, we add the envelope."""
 
+import json
 from typing import Any
 
 from faststream.specification.asyncapi import AsyncAPI
@@ -48,7 +49,9 @@ def asyncapi_document(service: Service) -> dict[str, Any]:
         message["headers"] = {"$ref": "#/components/schemas/Envelope"}
         message["contentType"] = "application/json"
     document["components"]["schemas"]["Envelope"] = _HEADERS
-    return document
+    # FastStream keeps its subscribers in a set; a document that is compared must not depend on its order.
+    ordered: dict[str, Any] = json.loads(json.dumps(document, sort_keys=True))
+    return ordered
 
 
 def _complete_channel(channel: dict[str, Any], topic: Topic) -> None:

@@ -22,6 +22,7 @@ SLUGS = {
     "internal-error": 500,
     "database-unavailable": 503,
     "keys-unavailable": 503,
+    "newer-release": 503,  # a document that a newer release wrote, during a rolling upgrade
 }
 SCHEMA = {
     "title": "Problem",

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import httpx
@@ -181,7 +182,7 @@ def test_an_addon_that_is_down_is_waited_for_under_a_notice(
     assert marketplace.told(installation) == [("InstallRequested", "1"), ("AddOnInstalled", "2")]
     assert [call["applied"] for call in addon.calls("INSTALLED")] == [True]
     for person in (marketplace.admin, marketplace.publisher):
-        mails = eventually(lambda who=person: _about(marketplace, who, addon), f"a mail to {person.email}")
+        mails = eventually(partial(_about, marketplace, person, addon), f"a mail to {person.email}")
         assert len(mails) == 1, mails
 
 

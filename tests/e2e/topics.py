@@ -75,8 +75,8 @@ class Topics:
 
     def distinct(self, topic: str, **fields: object) -> list[Record]:
         """First occurrences on one topic, by `ce_id`."""
-        first = {one.id: one for one in reversed(self.every(**fields)) if one.topic == topic}
-        return [one for one in self.every(**fields) if first.get(one.id) is one]
+        first = {one.id: one for one in reversed(self.every(None, **fields)) if one.topic == topic}
+        return [one for one in self.every(None, **fields) if first.get(one.id) is one]
 
     def wait(self, kind: str, seconds: float = 60, **fields: object) -> Record:
         """The first such record. Raises TimeoutError."""

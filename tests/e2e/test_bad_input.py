@@ -1,0 +1,346 @@
+"""What a client can send that it should not: a clear refusal each time, and never a 5xx."""
+
+import json
+import secrets
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+from deploy.local.demo.people import eventually
+from tests.e2e.marketplace import INSTALLATIONS, Marketplace, SampleAddOn
+from tests.e2e.people import Caller
+from tests.e2e.publisher_site import Answer, Handler, Site, pours, says
+
+SERVICES = ("auth", "catalog", "installer", "notifier")
+BODIES: dict[str, bytes] = {
+    "nothing": b"",
+    "cut off": b'{"email": "a@',
+    "an array": b"[]",
+    "a number": b"1e999",
+    "null": b"null",
+    "an unknown field": b'{"surprise": 1}',
+    "not UTF-8": b'{"email": "\xff\xfe"}',
+    "NUL": b'{"email": "a\\u0000b", "name": "\\u0000"}',
+    "half a character": b'{"name": "\\ud800", "email": "\\udfff"}',
+    "too deep": b'{"manifest": ' + b"[" * 50_000 + b"]" * 50_000 + b"}",
+    "a huge number": b'{"version": ' + b"9" * 5_000 + b"}",
+}
+IDS = ("f" * 24, "zzz", "%00", "..%2f..%2fmetrics", "\N{PILE OF POO}", "x" * 3_000)
+
+
+def json_headers() -> dict[str, str]:
+    return {"Content-Type": "application/json", "Idempotency-Key": secrets.token_hex(8)}
+
+
+@pytest.fixture(scope="module")
+def mallory(marketplace: Marketplace) -> Caller:
+    """Somebody with an account, a publisher even, and no good intentions."""
+    person = marketplace.customer("Mallory")
+    marketplace.make_publisher(person)
+    return person
+
+
+@pytest.fixture(scope="module")
+def operations(marketplace: Marketplace) -> list[tuple[str, str, dict[str, Any]]]:
+    """Every method and path that the services document."""
+    found = []
+    for service in SERVICES:
+        document = httpx.get(f"{marketplace.url}/api/{service}/openapi.json").json()
+        for path, methods in document["paths"].items():
+            found += [(method.upper(), path, told) for method, told in methods.items()]
+    assert len(found) > 50
+    return found
+
+
+def filled(path: str, with_: str) -> str:
+    """The path with every parameter replaced."""
+    return "".join(
+        with_ if part[:1] == "{" else part for part in path.replace("{", "\n{").replace("}", "}\n").split("\n")
+    )
+
+
+def is_refusal(answer: httpx.Response) -> bool:
+    """A 4xx in the form that its reader knows."""
+    if not 400 <= answer.status_code < 500:
+        return False
+    kind = answer.headers.get("Content-Type", "")
+    if kind.startswith("text/html"):  # log-in and links, which browsers open
+        return True
+    members: set[str] = answer.json().keys()
+    if kind == "application/problem+json":
+        return {"slug", "title", "correlation_id"} <= members
+    return "/addon-api/" in str(answer.url) and {"message", "code"} <= members  # the form that add-ons read
+
+
+@pytest.mark.parametrize("what", BODIES)
+def test_no_route_that_takes_a_body_takes_such_a_one(
+    mallory: Caller, operations: list[tuple[str, str, dict[str, Any]]], what: str
+) -> None:
+    wrong = {}
+    for method, path, told in operations:
+        # These need no body; what is sent in its place is tried below.
+        if not told.get("requestBody", {}).get("required"):
+            continue
+        answer = mallory.send(method, filled(path, "f" * 24), content=BODIES[what], headers=json_headers())
+        if not is_refusal(answer):
+            wrong[method, path] = (answer.status_code, answer.text[:200])
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("given", IDS)
+def test_no_route_falls_over_an_id(
+    mallory: Caller, operations: list[tuple[str, str, dict[str, Any]]], given: str
+) -> None:
+    wrong = {}
+    for method, path, _ in operations:
+        if "{" in path:
+            answer = mallory.send(method, filled(path, given), content=b"{}", headers=json_headers())
+            if not (is_refusal(answer) or answer.is_redirect):
+                wrong[method, path] = (answer.status_code, answer.text[:200])
+
+    assert wrong == {}
+
+
+def test_no_route_falls_over_a_query(mallory: Caller, operations: list[tuple[str, str, dict[str, Any]]]) -> None:
+    strange = ["%00", "\N{PILE OF POO}" * 400, "-1", "1e99", "null", "[]", "%ff", "$where", "9" * 400]
+    wrong = {}
+    for method, path, told in operations:
+        names = [one["name"] for one in told.get("parameters", ()) if one["in"] == "query"]
+        for value in strange if names and method == "GET" else ():
+            query = "&".join(f"{name}={value}" for name in names)
+            answer = mallory.send(method, f"{filled(path, 'f' * 24)}?{query}")
+            if answer.status_code >= 500:
+                wrong[path, value[:20]] = (answer.status_code, answer.text[:200])
+
+    assert wrong == {}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "fields"),
+    [
+        ("/api/auth/v1/accounts", {"email": 5, "password": ["x"]}, ["email", "password"]),
+        ("/api/auth/v1/accounts", {"email": "a@b.example", "password": "long enough 1", "admin": True}, ["admin"]),
+        ("/api/auth/v1/workspaces", {"name": {"$ne": 1}}, ["name"]),
+        ("/api/catalog/v1/addons", {"manifest": {}, "visibility": "all", "owner": "me"}, ["visibility", "owner"]),
+        (INSTALLATIONS, {"workspace_id": 7, "addon_key": None}, ["workspace_id", "addon_key"]),
+        (INSTALLATIONS, {"workspace_id": "f" * 24, "addon_key": "a", "force": True}, ["force"]),
+        ("/api/notifier/v1/feedback", {"page": "no path", "helpful": "perhaps"}, ["page", "helpful"]),
+    ],
+)
+def test_wrong_types_and_unknown_fields_are_named(
+    mallory: Caller, path: str, body: dict[str, Any], fields: list[str]
+) -> None:
+    answer = mallory.send("POST", path, json=body, headers={"Idempotency-Key": "k"})
+
+    assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request")
+    assert sorted(error["field"] for error in answer.json()["errors"]) == sorted(fields)
+
+
+@pytest.mark.parametrize("path", ["/api/auth/v1/accounts", "/api/catalog/v1/addons", INSTALLATIONS])
+def test_malformed_json_is_400(mallory: Caller, path: str) -> None:
+    answer = mallory.send("POST", path, content=b'{"a": ', headers=json_headers())
+
+    assert (answer.status_code, answer.json()["slug"]) == (400, "malformed-json")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_ten_megabytes_are_refused(mallory: Caller, service: str) -> None:
+    body = json.dumps({"text": "x" * 10_000_000}).encode()
+
+    answer = mallory.send("POST", f"/api/{service}/v1/anything", content=body, headers=json_headers())
+
+    assert (answer.status_code, answer.json()["slug"]) == (413, "body-too-large")
+
+
+def test_the_same_address_twice_at_once_is_one_account(marketplace: Marketplace) -> None:
+    twin, run = marketplace.person("Twin"), secrets.token_hex(8)
+    body = {"email": twin.email, "password": twin.password, "display_name": "Twin"}
+
+    def sign_up(number: int) -> int:
+        headers = {"X-Request-Id": f"{run}-{number}"}
+        return twin.send("POST", "/api/auth/v1/accounts", json=body, headers=headers).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(sign_up, range(4)))
+
+    assert answers == [202] * 4
+    twin.open_link(marketplace.mailbox.wait(twin.email, "confirm"))
+    twin.log_in()
+    user_id = twin.call("GET", "/api/auth/v1/me")["id"]
+    marketplace.topics.wait("UserVerified", user_id=user_id)
+    told = [one for one in marketplace.topics.every() if one.header("correlation_id").startswith(run)]
+    assert {one.data["user_id"] for one in told if one.type == "UserRegistered"} == {user_id}
+
+
+def test_somebody_elses_workspace_does_not_exist(
+    marketplace: Marketplace, mallory: Caller, workspace: str, addon: SampleAddOn
+) -> None:
+    installation = marketplace.install(addon, workspace)
+    foreign = [
+        ("GET", f"/api/auth/v1/workspaces/{workspace}", None),
+        ("PATCH", f"/api/auth/v1/workspaces/{workspace}", {"name": "Mine"}),
+        ("GET", f"/api/auth/v1/workspaces/{workspace}/members", None),
+        ("DELETE", f"/api/auth/v1/workspaces/{workspace}/members/{marketplace.admin.user_id}", None),
+        ("POST", INSTALLATIONS, {"workspace_id": workspace, "addon_key": addon.key}),
+        ("GET", f"{INSTALLATIONS}?workspace={workspace}", None),
+        ("GET", f"{INSTALLATIONS}/{installation}", None),
+        ("POST", f"{INSTALLATIONS}/{installation}/cancel", None),
+        ("POST", f"{INSTALLATIONS}/{installation}/retry", None),
+        ("DELETE", f"{INSTALLATIONS}/{installation}", None),
+        ("GET", f"/api/notifier/v1/stream?workspace={workspace}", None),
+        ("GET", f"/api/notifier/v1/feed?workspace={workspace}", None),
+        ("GET", f"/api/notifier/v1/snapshot?workspace={workspace}", None),
+        ("GET", f"/api/notifier/v1/installations/{installation}/stream", None),
+    ]
+
+    answers = {
+        (method, path): mallory.send(method, path, json=body, headers={"Idempotency-Key": "k"})
+        for method, path, body in foreign
+    }
+
+    told = {where: (answer.status_code, answer.json()["slug"]) for where, answer in answers.items()}
+    assert set(told.values()) <= {(404, "workspace-not-found"), (404, "installation-not-found")}, told
+    assert workspace not in mallory.send("GET", f"/api/installer/v1/preflight?addon={addon.key}").text
+    assert marketplace.show(installation)["state"] == "INSTALLED"
+
+
+def test_a_directory_opens_to_its_token_only(mallory: Caller) -> None:
+    body = {"version": 1, "name": "X", "region": "eu", "plan": "PRO", "requires_two_factor": False, "active": True}
+    for provider in ("acme", "nobody", "%00"):
+        answer = mallory.send("PUT", f"/api/auth/v1/directory/{provider}/workspaces/{'a' * 24}", json=body)
+        assert answer.status_code in ({400} if provider == "%00" else {401}), answer.text
+
+
+@pytest.mark.parametrize(
+    ("key", "slug"),
+    [("", "idempotency-key-invalid"), ("a b", "idempotency-key-invalid"), ("x" * 65, "idempotency-key-invalid")],
+)
+def test_an_idempotency_key_has_a_form(
+    marketplace: Marketplace, workspace: str, addon: SampleAddOn, key: str, slug: str
+) -> None:
+    body = {"workspace_id": workspace, "addon_key": addon.key}
+
+    answer = marketplace.admin.send("POST", INSTALLATIONS, json=body, headers={"Idempotency-Key": key})
+
+    assert (answer.status_code, answer.json()["slug"]) == (422, slug)
+
+
+MANIFEST = json.dumps(
+    {"schemaVersion": "1.3", "key": "caf\N{LATIN SMALL LETTER E WITH ACUTE}", "name": "Caf"}, ensure_ascii=False
+)
+
+
+def drips(handler: Handler) -> None:
+    """An answer that begins and does not end."""
+    handler.send_response(200)
+    handler.send_header("Content-Length", "1000")
+    handler.end_headers()
+    handler.wfile.write(b"{")
+    handler.wfile.flush()
+    handler.rfile.read(1)  # until the other side hangs up
+
+
+@pytest.mark.parametrize(
+    ("answer", "refusal"),
+    [
+        (says(200, b"<!doctype html><p>Welcome", "text/html"), "manifest-invalid html"),
+        (says(200, b'{"schemaVersion": ', "application/json"), "manifest-invalid json"),
+        (says(200, MANIFEST.encode("latin-1")), "manifest-invalid encoding"),
+        (says(200, MANIFEST.encode("utf-16")), "manifest-invalid encoding"),
+        (says(200, b"not gzip", Content_Encoding="gzip"), "manifest-invalid json"),
+        (says(302, b"", Location="http://127.0.0.1:1/manifest.json"), "manifest-redirects"),
+        (says(500, b"oops", "text/plain"), "manifest-status"),
+        (pours(50), "manifest-too-large"),
+        (drips, "manifest-unreachable"),
+    ],
+    ids=["html", "cut", "latin-1", "utf-16", "false-gzip", "redirect", "error", "50-mb", "endless"],
+)
+def test_a_manifest_that_is_none_is_refused_with_the_reason(
+    mallory: Caller, site: Site, answer: Answer, refusal: str
+) -> None:
+    path = f"/{secrets.token_hex(6)}/manifest.json"
+    site.pages[path] = answer
+
+    refused = mallory.send("POST", "/api/catalog/v1/addons", json={"manifest_url": site.url + path})
+
+    assert refused.status_code == 422
+    slug, *rules = refusal.split()
+    assert refused.json()["slug"] == slug, refused.text
+    assert [error["rule"] for error in refused.json().get("errors", ())] == rules
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:{mongo}/",
+        "http://localhost:{installer_internal}/metrics",
+        "http://[::1]:{kafka}/",
+        "http://2130706433:{auth}/.well-known/souk/users.jwks.json",
+        "http://0.0.0.0:{gateway}/",
+        "http://[::ffff:127.0.0.1]:{catalog}/",
+        "http://169.254.169.254/latest/meta-data/",
+        "http://10.0.0.1/manifest.json",
+        "http://user:password@192.168.1.1/manifest.json",
+    ],
+)
+def test_a_private_address_is_not_called(marketplace: Marketplace, mallory: Caller, url: str) -> None:
+    address = url.format(**marketplace.stack.plan.ports)
+
+    refused = mallory.send("POST", "/api/catalog/v1/addons", json={"manifest_url": address})
+
+    assert (refused.status_code, refused.json()["slug"]) == (422, "manifest-address-blocked"), refused.text
+
+
+@pytest.mark.parametrize(
+    "url", ["file:///etc/passwd", "gopher://x", "javascript:alert(1)", "", "http://", "http://a b/"]
+)
+def test_what_is_no_web_address_is_refused(mallory: Caller, url: str) -> None:
+    refused = mallory.send("POST", "/api/catalog/v1/addons", json={"manifest_url": url})
+
+    assert refused.status_code == 422, refused.text
+
+
+def test_an_addon_whose_address_turns_private_is_not_called_there(
+    marketplace: Marketplace, mallory: Caller, workspace: str, site: Site
+) -> None:
+    key, port = f"turncoat-{secrets.token_hex(4)}", marketplace.stack.plan.ports["installer_internal"]
+    manifest = {
+        "schemaVersion": "1.3",
+        "key": key,
+        "name": "Turncoat",
+        "baseUrl": f"http://127.0.0.1:{port}",
+        "minimalSubscriptionPlan": "FREE",
+        "scopes": [],
+        "lifecycle": [{"type": "INSTALLED", "path": "/installed"}],
+    }
+    site.pages[f"/{key}.json"] = says(200, json.dumps(manifest).encode())
+    published = mallory.send("POST", "/api/catalog/v1/addons", json={"manifest_url": f"{site.url}/{key}.json"})
+
+    if published.status_code == 422:  # refused even earlier
+        assert published.json()["slug"] == "manifest-invalid"
+        return
+    installation = marketplace.request(key, workspace)
+    shown = marketplace.outcome(installation, "failed")
+    assert shown["reason"] == "addon-address-blocked"
+
+
+def test_a_key_belongs_to_whoever_took_it_first(marketplace: Marketplace, mallory: Caller, addon: SampleAddOn) -> None:
+    url = f"{marketplace.addon_url}/x/{addon.name}/manifest.json"
+
+    taken = mallory.send("POST", "/api/catalog/v1/addons", json={"manifest_url": url})
+    changed = mallory.send("PATCH", f"/api/catalog/v1/addons/{addon.key}", json={"short_text": "mine"})
+    gone = mallory.send("DELETE", f"/api/catalog/v1/addons/{addon.key}")
+
+    assert (taken.status_code, taken.json()["slug"]) == (409, "key-taken")
+    assert (changed.status_code, changed.json()["slug"]) == (403, "not-the-publisher")
+    assert (gone.status_code, gone.json()["slug"]) == (403, "not-the-publisher")
+
+
+def test_after_all_this_an_install_works(marketplace: Marketplace, workspace: str, addon: SampleAddOn) -> None:
+    installation = marketplace.install(addon, workspace)
+
+    assert marketplace.told(installation) == [("InstallRequested", "1"), ("AddOnInstalled", "2")]
+    eventually(lambda: marketplace.mails_about(installation), "the mail")

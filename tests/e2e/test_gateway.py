@@ -1,0 +1,117 @@
+"""The one door, with the real services behind it."""
+
+import re
+
+import httpx
+import pytest
+
+from deploy.local.stack import Stack
+from tests.e2e.marketplace import INSTALLATIONS, Marketplace
+
+STRICT = "default-src 'none'; frame-ancestors 'none'"
+SAFE = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "X-Frame-Options": "DENY",
+    "Content-Security-Policy": STRICT,
+}
+
+
+@pytest.mark.parametrize("service", ["auth", "catalog", "installer", "notifier"])
+def test_each_service_is_behind_its_path(marketplace: Marketplace, service: str) -> None:
+    document = httpx.get(f"{marketplace.url}/api/{service}/openapi.json").json()
+
+    assert any(path.startswith(f"/api/{service}/v1/") for path in document["paths"])
+
+
+def test_keys_of_users_and_of_addons_are_published_apart(marketplace: Marketplace) -> None:
+    known = f"{marketplace.url}/.well-known/souk"
+    users, addons = (httpx.get(f"{known}/{name}.jwks.json").json()["keys"] for name in ("users", "addons"))
+
+    assert users
+    assert not {key["n"] for key in users} & {key["n"] for key in addons}
+    assert not any({"d", "p", "q"} & key.keys() for key in (*users, *addons))
+    assert httpx.get(f"{known}/addons.pem").text.startswith("-----BEGIN PUBLIC KEY-----")
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/api/catalog/v1/addons", 200), ("/api/auth/v1/me", 401), ("/api/notifier/v1/none", 404), ("/api/none", 404)],
+)
+def test_every_answer_has_the_safe_headers(marketplace: Marketplace, path: str, status: int) -> None:
+    answer = httpx.get(marketplace.url + path)
+
+    assert answer.status_code == status
+    assert {name: answer.headers.get_list(name) for name in SAFE} == {name: [value] for name, value in SAFE.items()}
+    assert "Server" not in answer.headers
+
+
+@pytest.mark.parametrize("path", ["/live", "/ready", "/metrics", "/api/auth/live", "/api/installer/metrics", "/docs"])
+def test_health_and_metrics_are_not_to_be_had(marketplace: Marketplace, path: str) -> None:
+    answer = httpx.get(marketplace.url + path)
+
+    assert answer.status_code == 404
+    assert answer.json()["slug"] == "not-found"
+
+
+def test_a_request_id_goes_through_to_the_problem(marketplace: Marketplace) -> None:
+    given = httpx.get(f"{marketplace.url}/api/auth/v1/me", headers={"X-Request-Id": "given-by-test-1"})
+    unfit = httpx.get(f"{marketplace.url}/api/auth/v1/me", headers={"X-Request-Id": "<script>"})
+
+    assert given.headers.get_list("X-Request-Id") == ["given-by-test-1"]
+    assert given.json()["correlation_id"] == "given-by-test-1"
+    assert re.fullmatch(r"[0-9a-f-]{36}", unfit.headers["X-Request-Id"])
+    assert unfit.json()["correlation_id"] == unfit.headers["X-Request-Id"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_over_the_limit_ends_at_the_gateway(marketplace: Marketplace, *, chunked: bool) -> None:
+    body = b"x" * 2_000_000
+    content = iter([body[:1_000_000], body[1_000_000:]]) if chunked else body
+
+    answer = httpx.post(
+        f"{marketplace.url}/api/catalog/v1/addons", content=content, headers={"Content-Type": "application/json"}
+    )
+
+    assert (answer.status_code, answer.json()["slug"]) == (413, "body-too-large")
+
+
+def test_a_claimed_address_is_not_believed(marketplace: Marketplace) -> None:
+    body = {"email": marketplace.operator.email, "password": marketplace.operator.password}
+    spoof = {"X-Forwarded-For": "203.0.113.9", "X-Real-IP": "203.0.113.9", "Forwarded": "for=203.0.113.9"}
+
+    session = marketplace.operator.send("POST", "/api/auth/v1/sessions", json=body, headers=spoof).json()
+
+    rows = marketplace.operator.call("GET", "/api/auth/v1/sessions")
+    (row,) = [one for one in rows if one["id"] == session["session_id"]]
+    assert row["network"] in {"127.0.0.1", "::/64"}
+
+
+def test_a_service_that_is_away_is_a_problem_of_the_gateways_own(marketplace: Marketplace, stack: Stack) -> None:
+    stack.stop("catalog")
+    try:
+        away = httpx.get(f"{marketplace.url}/api/catalog/v1/addons", headers={"X-Request-Id": "away-0001"}, timeout=20)
+        others = marketplace.admin.send("GET", f"{INSTALLATIONS}?workspace={'f' * 24}")
+    finally:
+        stack.start("catalog")
+
+    assert away.status_code in {502, 503}
+    assert away.headers["Content-Type"] == "application/problem+json"
+    assert away.json() == {
+        "type": f"{marketplace.url}/docs/problems#service-unavailable",
+        "slug": "service-unavailable",
+        "title": "The service behind this address does not answer",
+        "status": away.status_code,
+        "correlation_id": "away-0001",
+    }
+    assert away.headers["Retry-After"] == "2"
+    assert others.status_code == 404
+    assert httpx.get(f"{marketplace.url}/api/catalog/v1/addons", timeout=20).status_code == 200
+
+
+def test_the_page_for_people_is_there(marketplace: Marketplace) -> None:
+    page = httpx.get(f"{marketplace.url}/")
+
+    assert page.status_code == 200
+    assert "<title>Souk</title>" in page.text

@@ -16,6 +16,7 @@ from typing import Any
 import uvloop
 
 from benchmarks.load import Load, Run
+from benchmarks.past import Traffic, add_past
 from benchmarks.usage import Usage, measure, spent
 from benchmarks.world import World, world
 from deploy.local.paths import PROJECT
@@ -26,6 +27,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--window", type=int, default=128)
+    parser.add_argument("--past", type=int, default=0, help="at the end, again beside so many finished installations")
     parser.add_argument("--gateway", action="store_true", help="send through the gateway, not to the installer's port")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="souk-bench-") as folder, world(Path(folder) / "stack") as made:
@@ -36,6 +38,10 @@ def main() -> None:
             half = run(made, options, f"half load {number + 1}", None, saturated["installs_per_second"] / 2)
             slow = run(made, options, f"30/s {number + 1}", None, 30.0)
             rows += [saturated, half, slow]
+        if options.past:
+            print(f"adding {options.past} past installations", flush=True)
+            add_past(made.stack.plan.mongo_url, options.past)
+            rows += [run(made, options, f"with a past {number + 1}", options.window, None) for number in range(2)]
         memory = measure(made.pids()).memory
     report(rows, memory)
     kept = PROJECT / "var" / "bench"
@@ -59,11 +65,14 @@ def run(made: World, options: argparse.Namespace, name: str, window: int | None,
     api = made.stack.plan.public_url if options.gateway else made.stack.plan.url("installer")
     token = made.story.admin.token
     load = Load(api, made.stack.plan.kafka, token, made.pairs)
+    traffic = Traffic(made.stack.plan.mongo_url)
+    asked = traffic.look()
     before = measure(made.pids())
     work = load.closed(window, options.seconds) if window else load.open(rate or 1.0, options.seconds)
     result = uvloop.run(work)
     row = row_of(name, result, before, measure(made.pids()))
-    print(json.dumps({key: value for key, value in row.items() if key != "cpu"}), flush=True)
+    row["mongo"] = {key: (now - asked[key]) / max(1, len(result.installed)) for key, now in traffic.look().items()}
+    print(json.dumps({key: value for key, value in row.items() if key not in ("cpu", "mongo")}), flush=True)
     return row
 
 
@@ -100,8 +109,10 @@ def report(rows: list[dict[str, Any]], memory: Mapping[str, float]) -> None:
     print("memory, MB:", {name: round(value) for name, value in memory.items()})
     print("\n| load | installs/s | p50 ms | p99 ms | 202 p50 ms | CPU s per 1,000 | accepted = installed |")
     print("|---|---|---|---|---|---|---|")
-    for kind in ("saturation", "half load", "30/s"):
+    for kind in ("saturation", "half load", "30/s", "with a past"):
         same = [row for row in rows if row["name"].startswith(kind)]
+        if not same:
+            continue
         cells = [spread(same, key) for key in ("installs_per_second", "p50_ms", "p99_ms", "answer_p50_ms")]
         cells.append(spread(same, "cpu_seconds_per_1000", 2))
         whole = all(row["accepted"] == row["installed"] for row in same)
@@ -110,6 +121,8 @@ def report(rows: list[dict[str, Any]], memory: Mapping[str, float]) -> None:
     print("\nCPU s per 1,000 installs at saturation, by process (median):")
     same = [row for row in rows if row["name"].startswith("saturation")]
     print({part: round(statistics.median(row["cpu"][part] for row in same), 2) for part in parts})
+    print("\nMongoDB per install at saturation (median):")
+    print({key: round(statistics.median(row["mongo"][key] for row in same), 2) for key in same[0]["mongo"]})
 
 
 def spread(rows: list[dict[str, Any]], key: str, digits: int = 0) -> str:

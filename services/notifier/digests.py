@@ -27,11 +27,14 @@ class Digests:
 
     async def run(self) -> None:
         """Close digests as they become due, until cancelled."""
-        await work_off("digests", self.work, self.bell)
+        await work_off("digests", self.work, self._pause, self.bell)
+
+    async def _pause(self) -> float:
+        return await self._mails.due_digests.pause(self._clock.now())
 
     async def work(self) -> bool:
         """Close what is due now; whether there was anything."""
-        async with self._mails.due_digests(PEOPLE) as claim:
+        async with self._mails.due_digests.claim(PEOPLE) as claim:
             for digest in claim.documents:
                 await self._close(digest)
         return bool(claim.documents)

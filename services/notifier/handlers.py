@@ -70,7 +70,10 @@ class MailOrders:
 class InstallationEvents:
     """Events of installations: into the feed, and results to whoever asked for the install."""
 
-    def __init__(self, feed: FeedStore, mails: MailStore, clock: Clock, *, digest_wait: timedelta) -> None:
+    def __init__(
+        self, feed: FeedStore, mails: MailStore, clock: Clock, *, digests: Bell, digest_wait: timedelta
+    ) -> None:
+        self._digests = digests
         self._feed = feed
         self._mails = mails
         self._clock = clock
@@ -88,6 +91,7 @@ class InstallationEvents:
             # Also for those that were kept before: the process may have ended between these two writes.
             people = {result["user_id"] for result in results}
             await self._mails.wish_digests(sorted(people), now + self._digest_wait)
+            self._digests.ring()
         return [_outcome(one) for one in new]
 
 

@@ -1,13 +1,12 @@
 """Mails, and the results that wait to become one: a collection each, and one for the pace of each person."""
 
 from collections.abc import Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime, timedelta
 
 from pymongo import IndexModel, UpdateOne
 
 from services.notifier.domain import REMEMBERED, MailState
-from services.notifier.timers import Claim, Due
+from services.notifier.timers import Due
 from shared.plumbing.mongo import Database, Document, ensure_indexes
 
 RESULTS_KEPT = timedelta(days=2)  # a result older than 24 h sends no mail, so no duplicate of it can either
@@ -15,14 +14,17 @@ _DUE = {"due_at": {"$type": "date"}}
 
 
 class MailStore:
-    """A mail's `_id` is made of its cause and its recipient, so a cause that comes again adds nothing."""
+    """A mail's `_id` is made of its cause and its recipient, so a cause that comes again adds nothing.
+
+    `due_mails` are to be sent, the urgent ones first; `due_digests` are people (`_id`) with results to be mailed.
+    """
 
     def __init__(self, database: Database) -> None:
         self._mails = database["mails"]
         self._results = database["results"]
         self._digests = database["digests"]
-        self._due_mails = Due(self._mails, order=("urgency", "due_at"))
-        self._due_digests = Due(self._digests)
+        self.due_mails = Due(self._mails, order=("urgency", "due_at"))
+        self.due_digests = Due(self._digests)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -32,6 +34,7 @@ class MailStore:
             [
                 forget,
                 IndexModel([("urgency", 1), ("due_at", 1)], name="due", partialFilterExpression=_DUE),
+                IndexModel([("due_at", 1)], name="next", partialFilterExpression=_DUE),
                 IndexModel(
                     [("notice_id", 1), ("_id", 1)],
                     name="notice",
@@ -74,10 +77,6 @@ class MailStore:
         )
         new = result.upserted_ids or {}
         return [index in new for index in range(len(mails))]
-
-    def due(self, limit: int) -> AbstractAsyncContextManager[Claim]:
-        """Mails to be sent now, the urgent ones first."""
-        return self._due_mails.claim(limit)
 
     async def finish(self, mail_id: str, state: MailState, now: datetime, error: str | None = None) -> None:
         """The mail has come to its end; what is secret in it is forgotten."""
@@ -136,10 +135,6 @@ class MailStore:
             [UpdateOne({"_id": one}, [{"$set": {"due_at": due, "wishes": wishes}}], upsert=True) for one in user_ids],
             ordered=False,
         )
-
-    def due_digests(self, limit: int) -> AbstractAsyncContextManager[Claim]:
-        """People whose results are to be mailed now; `_id` is the user."""
-        return self._due_digests.claim(limit)
 
     async def pending_results(self, user_id: str, limit: int) -> list[Document]:
         """What the person has not been mailed, oldest first."""

@@ -47,8 +47,8 @@ from shared.plumbing.user_tokens import UserTokens
 NAME = "notifier"
 EVENTS = (InstallRequested, AddOnInstalled, InstallFailed, AddOnUninstalled)
 NOTICES = (MaintenanceNoticeRaised, MaintenanceNoticeCleared)
-# People watch these arrive; the other topics may take a moment longer, and cost less while nothing happens.
-SOON_MS = 50
+# How long an idle consumer sleeps: people watch the first two arrive, nobody waits for the others.
+SOON_MS, LATER_MS = 100, 500
 
 
 def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
@@ -93,7 +93,9 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
         timedelta(seconds=settings.notice_after_seconds), timedelta(seconds=settings.clear_after_seconds)
     )
     orders = MailOrders(mails, clock, postman.bell)
-    events = InstallationEvents(feed, mails, clock, digest_wait=timedelta(seconds=settings.digest_wait_seconds))
+    events = InstallationEvents(
+        feed, mails, clock, digests=digests.bell, digest_wait=timedelta(seconds=settings.digest_wait_seconds)
+    )
     own_notices = Notices(feed, clock)
     health = Health(notices, patience, watchman.bell)
 
@@ -123,12 +125,12 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
         dead_letters=DeadLetters(database["dead_letters"], clock),
         produces=NOTICES,
         subscriptions=(
-            *(Subscription(one.topic, one.messages, one.apply) for one in (accounts, workspaces, addons)),
-            Subscription(installations.topic, installations.messages, installations.apply, idle_wait_ms=SOON_MS),
-            Subscription(topics.INSTALLER_INSTALLATIONS, EVENTS, events.on_events, idle_wait_ms=SOON_MS),
+            Subscription(topics.INSTALLER_INSTALLATIONS, EVENTS, events.on_events, SOON_MS),
+            Subscription(installations.topic, installations.messages, installations.apply, SOON_MS),
             Subscription(topics.AUTH_MAIL, (SendMail,), orders.on_send_mail),
-            Subscription(topics.INSTALLER_ADDON_HEALTH, (AddOnHealthChanged,), health.on_health),
-            Subscription(topics.NOTIFIER_NOTICES, NOTICES, own_notices.on_notices),
+            *(Subscription(one.topic, one.messages, one.apply, LATER_MS) for one in (accounts, workspaces, addons)),
+            Subscription(topics.INSTALLER_ADDON_HEALTH, (AddOnHealthChanged,), health.on_health, LATER_MS),
+            Subscription(topics.NOTIFIER_NOTICES, NOTICES, own_notices.on_notices, LATER_MS),
         ),
         projections=(accounts, workspaces, addons, installations),
         states=(states,),

@@ -2,14 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractAsyncContextManager
 from datetime import datetime
 
 from pymongo import IndexModel, ReturnDocument
 
 from services.notifier.notices import CAUSES, changed
 from services.notifier.outages import Watch
-from services.notifier.timers import Claim, Due
+from services.notifier.timers import Due
 from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes, is_duplicate_key
 from shared.plumbing.state_relay import STATE_INDEXES
 
@@ -18,12 +17,12 @@ _STANDING: Document = {"$or": [{cause: {"$type": "object"}} for cause in CAUSES]
 
 
 class NoticeStore:
-    """Both are changed by compare-and-set only, on `revision` and on `version`."""
+    """Both are changed by compare-and-set only, on `revision` and on `version`. `due` are watches with work to do."""
 
     def __init__(self, database: Database) -> None:
         self.notices: Collection = database["notices"]
         self._watches = database["outages"]
-        self._due = Due(self._watches)
+        self.due = Due(self._watches)
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -54,10 +53,6 @@ class NoticeStore:
                 return False
             raise
         return bool(done.matched_count or done.upserted_id)
-
-    def due(self, limit: int) -> AbstractAsyncContextManager[Claim]:
-        """Watches that have something to do now."""
-        return self._due.claim(limit)
 
     async def set_slots(
         self, scope: str, slots: Mapping[str, Document | None], now: datetime, correlation_id: str

@@ -69,11 +69,14 @@ class Postman:
 
     async def run(self) -> None:
         """Send until cancelled."""
-        await work_off("postman", self.work, self.bell)
+        await work_off("postman", self.work, self._pause, self.bell)
+
+    async def _pause(self) -> float:
+        return await self._mails.due_mails.pause(self._clock.now())
 
     async def work(self) -> bool:
         """Send what is due now; whether there was anything, and somewhere to send it."""
-        async with self._mails.due(self._connections * PER_CONNECTION) as claim:
+        async with self._mails.due_mails.claim(self._connections * PER_CONNECTION) as claim:
             written = await self._write(claim.documents)
             shares = [written[lane :: self._connections] for lane in range(self._connections)]
             results = await asyncio.gather(*(self._send(share, claim) for share in shares if share))

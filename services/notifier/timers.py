@@ -10,6 +10,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 import structlog
 
@@ -20,7 +21,9 @@ log = structlog.get_logger()
 
 LEASE_SECONDS = 6
 RENEW_SECONDS = 2.0
-POLL_SECONDS = 1.0
+LOOK_SECONDS = 5.0
+"""How often a worker looks for what other processes have left; its own process rings for what is new."""
+BUSY_SECONDS = 1.0
 
 _LEASE: Document = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE_SECONDS}}
 # The type comes first: it is what the partial index is on, and a missing date would compare as the smallest.
@@ -73,6 +76,15 @@ class Due:
             with contextlib.suppress(Exception):  # otherwise the lease ends by itself
                 await self._collection.update_many(mine, {"$unset": {"lease": "", "lease_until": ""}})
 
+    async def pause(self, now: datetime) -> float:
+        """Seconds until the next document is due, within bounds. What is due already is in other hands."""
+        due = {"due_at": {"$type": "date"}}
+        first = await self._collection.find_one(due, {"due_at": 1}, sort=[("due_at", 1)])
+        if first is None:
+            return LOOK_SECONDS
+        seconds = (first["due_at"] - now).total_seconds()
+        return min(seconds + 0.01, LOOK_SECONDS) if seconds > 0 else BUSY_SECONDS
+
     async def _hold(self, claim: Claim, mine: Document) -> None:
         while True:
             await asyncio.sleep(RENEW_SECONDS)
@@ -103,15 +115,18 @@ class Bell:
         self._event.clear()
 
 
-async def work_off(name: str, work: Callable[[], Awaitable[bool]], bell: Bell) -> None:
-    """Call `work` for ever: at once again while it finds something to do, else at the bell or the next poll."""
+async def work_off(
+    name: str, work: Callable[[], Awaitable[bool]], pause: Callable[[], Awaitable[float]], bell: Bell
+) -> None:
+    """Call `work` for ever: at once again while it finds something to do, else at the bell or after a `pause`."""
     while True:
+        seconds = BUSY_SECONDS
         try:
-            busy = await work()
+            if await work():
+                continue
+            seconds = await pause()
         except Exception as exc:
             if not is_infrastructure_fault(exc):
                 raise
             log.warning("work_waits", worker=name, error=type(exc).__name__)
-            busy = False
-        if not busy:
-            await bell.wait(POLL_SECONDS)
+        await bell.wait(seconds)

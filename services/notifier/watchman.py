@@ -41,11 +41,14 @@ class Watchman:
 
     async def run(self) -> None:
         """Watch until cancelled."""
-        await work_off("watchman", self.work, self.bell)
+        await work_off("watchman", self.work, self._pause, self.bell)
+
+    async def _pause(self) -> float:
+        return await self._notices.due.pause(self._clock.now())
 
     async def work(self) -> bool:
         """Do what is due now; whether there was anything."""
-        async with self._notices.due(WATCHES) as claim:
+        async with self._notices.due.claim(WATCHES) as claim:
             for document in claim.documents:
                 await self._ripen(*watch_of(document))
         return bool(claim.documents)

@@ -122,6 +122,16 @@ class Marketplace:
         found: dict[str, Any] = eventually(look, f"{workspace} in the preflight of {key}")
         return found
 
+    def snapshot(self, workspace: str) -> dict[str, Any]:
+        """How the notifier sees the admin's workspace, as soon as it knows it."""
+
+        def look() -> dict[str, Any] | None:
+            answer = self.admin.send("GET", "/api/notifier/v1/snapshot", params={"workspace": workspace})
+            return answer.json() if answer.is_success else None
+
+        found: dict[str, Any] = eventually(look, f"{workspace} at the notifier")
+        return found
+
     def ask(self, key: str, workspace: str, person: Caller | None = None, **more: Any) -> httpx.Response:
         """One request for an install. `idempotency_key` and `request_id` are headers, the rest is the body."""
         headers = {"Idempotency-Key": more.pop("idempotency_key", None) or secrets.token_hex(16)}

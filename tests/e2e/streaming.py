@@ -1,6 +1,8 @@
 """A client of Server-Sent Events, as a browser with `fetch` would be: it reconnects where it was cut off."""
 
+import contextlib
 import json
+import socket
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
@@ -22,7 +24,7 @@ class Event:
 
 
 class Follower(threading.Thread):
-    """Reads one path for one person until stopped; `connections` counts the ends that it saw."""
+    """Reads one path for one person until stopped; `connections` counts the streams that it got."""
 
     def __init__(self, url: str, person: Caller, path: str, last_id: str = "") -> None:
         super().__init__(daemon=True)
@@ -33,6 +35,7 @@ class Follower(threading.Thread):
         self._person = person
         self._last_id = last_id
         self._ending = threading.Event()
+        self._socket: socket.socket | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -40,7 +43,10 @@ class Follower(threading.Thread):
 
     def __exit__(self, *_: object) -> None:
         self._ending.set()
-        self.join(20)
+        if self._socket:
+            with contextlib.suppress(OSError):
+                self._socket.shutdown(socket.SHUT_RDWR)  # wakes the reader, which closing would not
+        self.join(30)
 
     def run(self) -> None:
         while not self._ending.is_set() and self.refused is None:
@@ -53,9 +59,9 @@ class Follower(threading.Thread):
         headers = {"Authorization": f"Bearer {self._person.token}", "Accept": "text/event-stream"}
         if self._last_id:
             headers["Last-Event-ID"] = self._last_id
-        # Quiet for a second: look whether it is time to go.
-        timeout = httpx.Timeout(10, read=20)
+        timeout = httpx.Timeout(10, read=20)  # a heartbeat comes every 15 s
         with httpx.stream("GET", self._url, headers=headers, timeout=timeout) as response:
+            self._socket = response.extensions["network_stream"].get_extra_info("socket")
             if response.status_code in {502, 503, 504}:
                 self._ending.wait(0.2)
                 return
@@ -72,7 +78,12 @@ class Follower(threading.Thread):
 
     def wait(self, holds: Callable[[list[Event]], Any], what: str, seconds: float = 60) -> Any:
         """Until the events so far are as wanted."""
-        return eventually(lambda: holds(list(self.events)), what, seconds)
+
+        def look() -> Any:
+            assert self.refused is None, self.refused.text
+            return holds(list(self.events))
+
+        return eventually(look, what, seconds)
 
 
 def parsed(lines: Iterable[str]) -> Iterator[Event]:

@@ -38,6 +38,7 @@ def test_a_client_of_a_killed_replica_goes_on_at_the_other_without_gap_or_double
     marketplace: Marketplace, killable: Stack, workspace: str, an_addon: Callable[[], SampleAddOn]
 ) -> None:
     marketplace.admin.log_in()
+    marketplace.snapshot(workspace)
     with Follower(marketplace.url, marketplace.admin, f"{NOTIFIER}/stream?workspace={workspace}") as follower:
         follower.wait(lambda events: events, "hello")
         first = marketplace.install(an_addon(), workspace)
@@ -66,10 +67,7 @@ def test_the_stream_of_an_installation_ends_at_its_newest_state(
     addon.behave("slow", seconds=1)
     installation = marketplace.request(addon.key, workspace)
     path = f"{NOTIFIER}/installations/{installation}/stream"
-    eventually(
-        lambda: marketplace.admin.send("GET", f"{NOTIFIER}/snapshot?workspace={workspace}").json()["installations"],
-        "the installation at the notifier",
-    )
+    eventually(lambda: marketplace.snapshot(workspace)["installations"], "the installation at the notifier")
     with Follower(marketplace.url, marketplace.admin, path) as follower:
         follower.wait(lambda events: events and events[-1].data.get("state") == "INSTALLED", "INSTALLED")
 
@@ -84,13 +82,7 @@ def test_feed_and_stream_tell_the_same_from_the_snapshots_cursor(
     marketplace: Marketplace, workspace: str, addon: SampleAddOn
 ) -> None:
     marketplace.preflight(addon.key, workspace)
-    snapshot = eventually(
-        lambda: (
-            (answer := marketplace.admin.send("GET", f"{NOTIFIER}/snapshot?workspace={workspace}")).is_success
-            and answer.json()
-        ),
-        "the workspace at the notifier",
-    )
+    snapshot = marketplace.snapshot(workspace)
     installation = marketplace.install(addon, workspace)
 
     def feed() -> list[str]:

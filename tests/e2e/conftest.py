@@ -1,5 +1,6 @@
 """One whole stack for all end-to-end tests: free ports, a folder of its own, and quick timings."""
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 
@@ -68,6 +69,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Stac
 @pytest.fixture(scope="session")
 def topics(stack: Stack) -> Iterator[Topics]:
     """An independent consumer of every topic."""
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # Kafka is away on purpose, and says so many times
     with Topics(stack.plan.kafka) as watching:
         yield watching
 

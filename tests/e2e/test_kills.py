@@ -4,7 +4,9 @@ A group whose member is killed stays stuck on the embedded broker, so all of thi
 """
 
 import secrets
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
@@ -38,9 +40,9 @@ def ended_well(marketplace: Marketplace, addon: SampleAddOn, installation: str) 
     marketplace.outcome(installation, "installed", 90)
     marketplace.topics.wait("AddOnInstalled", installation_id=installation)
     assert marketplace.told(installation) == [("InstallRequested", "1"), ("AddOnInstalled", "2")]
-    calls = addon.calls(addon_id=installation)
-    assert {call["webhook_id"] for call in calls} == {f"{installation}-INSTALLED-1"}
-    assert [call["applied"] for call in calls].count(True) == 1
+    calls = addon.calls(addon_id=installation)  # since the add-on was started, where it was killed too
+    assert {call["webhook_id"] for call in calls} <= {f"{installation}-INSTALLED-1"}
+    assert [call["applied"] for call in calls].count(True) <= 1
     kept = addon.install(installation)
     assert (kept["status"], kept["effects"]) == ("ACTIVE", [f"{installation}-INSTALLED-1"])
     mails = eventually(lambda: marketplace.mails_about(installation), f"a mail about {installation}")
@@ -143,12 +145,15 @@ def test_without_kafka_installs_are_accepted_and_completed_later(
         marketplace.preflight(addon.key, room)
 
     mortal_kafka.kill("kafka")
-    answers = [marketplace.ask(addon.key, room, timeout=10) for room in rooms]
+    began = time.monotonic()
+    answers = [marketplace.ask(addon.key, room) for room in rooms]
+    took = time.monotonic() - began
     waiting = [marketplace.show(answer.json()["id"]) for answer in answers]
     read = [marketplace.admin.send("GET", path.format(rooms[0])).status_code for path in READS]
     mortal_kafka.start("kafka")
 
     assert [answer.status_code for answer in answers] == [202] * 3
+    assert took < 5
     assert {(one["outcome"], one["state"]) for one in waiting} == {("pending", "REQUESTED")}
     assert read == [200] * 4
     for answer in answers:
@@ -185,8 +190,10 @@ def test_without_the_database_every_answer_is_503_and_a_repetition_tells(
         killable.kill("mongo")
     else:
         killable.pause("mongo")
-    asked = marketplace.ask(addon.key, workspace, idempotency_key=name)
-    read = [marketplace.admin.send("GET", path.format(workspace)) for path in READS]
+    with ThreadPoolExecutor() as pool:  # each waits for the database for some seconds
+        asking = pool.submit(marketplace.ask, addon.key, workspace, idempotency_key=name)
+        read = list(pool.map(lambda path: marketplace.admin.send("GET", path.format(workspace)), READS))
+    asked = asking.result()
     killable.resume("mongo")
     killable.start("mongo")
 

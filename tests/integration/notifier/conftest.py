@@ -5,7 +5,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from shared.plumbing.mongo import Database
-from tests.integration.notifier.parts import MailBox, Notifier, notifier
+from tests.integration.notifier.mailbox import MailBox
+from tests.integration.notifier.parts import Notifier, notifier
+from tests.integration.notifier.streaming import served
 
 
 @pytest.fixture
@@ -22,3 +24,11 @@ async def souk(database: Database, mongo_url: str, mailbox: MailBox) -> AsyncIte
     """A notifier that works."""
     async with notifier(database, mongo_url, mailbox) as running:
         yield running
+
+
+@pytest.fixture
+async def base(souk: Notifier) -> AsyncIterator[str]:
+    """Where the notifier of this test listens."""
+    async with served(souk.service.api) as address:
+        yield address
+        souk.service.stopping[0]()

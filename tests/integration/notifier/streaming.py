@@ -16,7 +16,8 @@ import uvicorn
 from aiohttp import web
 from fastapi import FastAPI
 
-from tests.integration.notifier.parts import KEY, eventually
+from tests.integration.notifier.messages import KEY
+from tests.integration.notifier.parts import eventually
 from tests.users import PUBLIC_URL, jwks
 
 ROOT = Path(__file__).parents[3]
@@ -57,6 +58,11 @@ class Stream:
         while (found := await self.next(seconds)).event != event:
             pass
         return found
+
+
+async def slug(opened: Stream) -> tuple[int, str]:
+    """Of a refused stream."""
+    return opened.response.status_code, opened.response.json()["slug"]
 
 
 @contextlib.asynccontextmanager

@@ -18,22 +18,9 @@ from services.notifier.digests import Digests
 from services.notifier.handlers import UnknownTemplateError
 from shared.plumbing.mongo import Database
 from shared.plumbing.outcomes import Outcome
-from tests.integration.notifier.parts import (
-    MailBox,
-    Notifier,
-    Person,
-    account,
-    addon,
-    eventually,
-    failed,
-    installed,
-    notifier,
-    only_souk,
-    send_mail,
-    server_context,
-    text_of,
-    workspace,
-)
+from tests.integration.notifier.mailbox import MailBox, only_souk, server_context, text_of
+from tests.integration.notifier.messages import Person, account, addon, failed, installed, send_mail, workspace
+from tests.integration.notifier.parts import Notifier, eventually, notifier
 from tests.users import new_id
 
 LINK = "http://localhost:8080/api/auth/v1/verify-email?token=s3cr3t-t0ken"

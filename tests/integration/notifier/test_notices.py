@@ -12,19 +12,9 @@ from shared.contracts.installer import Outcome as InstallOutcome
 from shared.contracts.installer import State
 from shared.plumbing.mongo import Document
 from shared.plumbing.outcomes import Outcome
-from tests.integration.notifier.parts import (
-    ADDON,
-    MailBox,
-    Notifier,
-    Person,
-    account,
-    addon,
-    eventually,
-    health,
-    installation,
-    text_of,
-    workspace,
-)
+from tests.integration.notifier.mailbox import MailBox, text_of
+from tests.integration.notifier.messages import ADDON, Person, account, addon, health, installation, workspace
+from tests.integration.notifier.parts import Notifier, eventually
 from tests.users import new_id
 
 V1 = "/api/notifier/v1"

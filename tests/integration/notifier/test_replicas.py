@@ -8,7 +8,9 @@ import httpx
 
 from services.notifier.cursor import Cursor
 from shared.plumbing.mongo import Database
-from tests.integration.notifier.parts import MailBox, Notifier, Person, installation, installed, notifier, workspace
+from tests.integration.notifier.mailbox import MailBox
+from tests.integration.notifier.messages import Person, installation, installed, workspace
+from tests.integration.notifier.parts import Notifier, notifier
 from tests.integration.notifier.streaming import Replica, issuer, ready, replica, stream
 from tests.integration.samples.processes import free_port
 from tests.users import new_id

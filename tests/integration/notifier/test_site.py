@@ -5,7 +5,9 @@ from typing import Any
 import pytest
 
 from shared.plumbing.mongo import Database
-from tests.integration.notifier.parts import MailBox, Notifier, Person, notifier
+from tests.integration.notifier.mailbox import MailBox
+from tests.integration.notifier.messages import Person
+from tests.integration.notifier.parts import Notifier, notifier
 
 V1 = "/api/notifier/v1"
 GOOD = {"page": "/addons/time-cards", "helpful": True, "text": "Thanks!"}

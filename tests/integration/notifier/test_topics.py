@@ -15,21 +15,19 @@ from shared.plumbing.mongo import Database
 from shared.plumbing.outcomes import Handle, Outcome
 from shared.plumbing.records import to_record
 from shared.plumbing.tasks import end
-from tests.integration.notifier.parts import (
-    MailBox,
-    Notifier,
+from tests.integration.notifier.mailbox import MailBox
+from tests.integration.notifier.messages import (
     Person,
     account,
     addon,
-    eventually,
     failed,
     health,
     installation,
     installed,
-    notifier,
     send_mail,
     workspace,
 )
+from tests.integration.notifier.parts import Notifier, eventually, notifier
 from tests.users import new_id
 
 

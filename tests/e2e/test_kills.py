@@ -89,6 +89,46 @@ def test_a_kill_at_any_moment_changes_nothing(
     ended_well(marketplace, addon, installation)
 
 
+def stubborn(marketplace: Marketplace, key: str, room: str) -> str:
+    """Ask until the answer is 202, always with the same key, as a client should. Returns the installation's id."""
+    name = secrets.token_hex(16)
+
+    def ask() -> httpx.Response | None:
+        try:
+            answer = marketplace.ask(key, room, idempotency_key=name)
+        except httpx.TransportError:
+            return None
+        assert answer.status_code in {202, 502, 503, 504}, answer.text
+        return answer if answer.status_code == httpx.codes.ACCEPTED else None
+
+    accepted: httpx.Response = eventually(ask, f"202 for {room}", 90)
+    installation: str = accepted.json()["id"]
+    return installation
+
+
+@pytest.mark.slow
+def test_many_installs_survive_many_kills(
+    marketplace: Marketplace, killable: Stack, a_workspace: Callable[[], str], addon: SampleAddOn
+) -> None:
+    addon.behave("slow", seconds=0.3)
+    rooms = [a_workspace() for _ in range(60)]
+    for room in rooms:
+        marketplace.preflight(addon.key, room)
+    marketplace.admin.log_in()
+
+    with ThreadPoolExecutor(3) as pool:
+        asked = [pool.submit(stubborn, marketplace, addon.key, room) for room in rooms]
+        for service in ("installer", "auth", "installer", "notifier", "installer"):
+            killable.kill(service)
+            killable.start(service)
+    installations = [one.result() for one in asked]
+
+    assert len(set(installations)) == len(rooms)
+    for installation in installations:
+        ended_well(marketplace, addon, installation)
+    marketplace.settle()
+
+
 @pytest.mark.slow
 def test_everything_may_be_killed_at_once(
     marketplace: Marketplace, mortal_kafka: Stack, a_workspace: Callable[[], str], addon: SampleAddOn

@@ -154,6 +154,9 @@ class _Batch:
                 envelope = from_record(record, self._types)
             except DataFault as fault:
                 faults.append(Fault(record, fault.reason, fault.detail))
+            except Exception as exc:  # a bug of the decoder must not hold up the records behind this one
+                log.exception("record_not_decoded", group=self._group)
+                faults.append(Fault(record, "decoder-bug", type(exc).__name__))
             else:
                 if envelope is not None:
                     envelopes.append(envelope)

@@ -130,11 +130,11 @@ def _time(headers: Mapping[str, str]) -> datetime:
     text = _required(headers, "ce_time")
     try:
         moment = datetime.fromisoformat(text)
-    except ValueError as exc:
+        if moment.tzinfo is None:
+            raise DataFault("bad-header", "ce_time has no offset")
+        return moment.astimezone(UTC)  # overflows at both ends of the calendar
+    except (ValueError, OverflowError) as exc:
         raise DataFault("bad-header", f"ce_time is not RFC 3339: {text[:40]!r}") from exc
-    if moment.tzinfo is None:
-        raise DataFault("bad-header", "ce_time has no offset")
-    return moment.astimezone(UTC)
 
 
 def _seq(headers: Mapping[str, str]) -> int | None:

@@ -159,6 +159,8 @@ async def test_bad_records_become_dead_letters_and_the_good_ones_pass(
         (good.value, headers | {"ce_type": b"NeverHeardOf"}),
         (good.value, headers | {"ce_dataschema": b"Happened/2"}),
         (good.value, headers | {"ce_time": b"yesterday"}),
+        (good.value, headers | {"ce_time": b"0001-01-01T00:00:00+14:00"}),
+        (good.value, headers | {"ce_time": b"9999-12-31T23:59:59-14:00"}),
         (good.value, {}),
         (b"\xff\xff", headers),
     ]
@@ -180,7 +182,7 @@ async def test_bad_records_become_dead_letters_and_the_good_ones_pass(
     assert reasons == sorted(
         [
             *("not-json", "schema", "null-value", "bad-header", "unknown-type", "unknown-version", "bad-header"),
-            *("unknown-type", "not-json"),
+            *("unknown-type", "not-json", "bad-header", "bad-header"),
         ]
     )
 

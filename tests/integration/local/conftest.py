@@ -29,7 +29,7 @@ class Echo(http.server.BaseHTTPRequestHandler):
         }
         self._answer(200, json.dumps(seen).encode())
 
-    do_POST = do_GET  # noqa: N815 -- the library's name
+    do_POST = do_PUT = do_GET  # noqa: N815 -- the library's names
 
     def _body(self) -> bytes:
         if self.headers.get("Transfer-Encoding") != "chunked":

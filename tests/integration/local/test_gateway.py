@@ -85,6 +85,53 @@ def test_the_static_page_is_served_with_a_strict_policy(client: httpx.Client) ->
     assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
 
 
+BROWSER = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
+
+
+@pytest.mark.parametrize("path", ["/", "/installations/65f1c0ffee65f1c0ffee65f1", "/addons/timesheets", "/docs/"])
+def test_a_browser_gets_the_client_at_every_address_of_its_own(client: httpx.Client, path: str) -> None:
+    answer = client.get(path, headers=BROWSER)
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert "web client is not there yet" in answer.text
+    assert "/api/installer/openapi.json" in answer.text
+    assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
+    assert "Accept" in answer.headers.get_list("Vary", split_commas=True)
+
+
+@pytest.mark.parametrize("path", ["/api/other/v1", "/.well-known/souk/secret", "/live", "/metrics"])
+def test_a_browser_gets_a_problem_where_the_api_has_nothing(services: None, client: httpx.Client, path: str) -> None:
+    answer = client.get(path, headers=BROWSER)
+
+    assert answer.status_code == 404
+    assert answer.json()["slug"] == "not-found"
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status", "slug"),
+    [("POST", "/installations/1", 404, "not-found"), ("POST", "/", 405, "method-not-allowed")],
+)
+def test_pages_are_for_reading(client: httpx.Client, method: str, path: str, status: int, slug: str) -> None:
+    answer = client.request(method, path, headers=BROWSER)
+
+    assert answer.status_code == status
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    assert answer.json()["slug"] == slug
+
+
+@pytest.mark.parametrize("headers", [{}, BROWSER])
+def test_the_type_of_a_problem_leads_to_its_explanation(client: httpx.Client, headers: dict[str, str]) -> None:
+    address = client.get("/none").json()["type"]
+
+    page, _, slug = address.partition("#")
+    answer = client.get(httpx.URL(page).path, headers=headers)
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
+    assert f'id="{slug}"' in answer.text
+
+
 def test_a_request_id_of_the_caller_is_kept(services: None, client: httpx.Client) -> None:
     answer = client.get("/api/auth/v1/me", headers={"X-Request-Id": "caller-1234"})
 
@@ -119,6 +166,14 @@ def test_forwarded_addresses_come_from_the_gateway_and_never_from_the_caller(
 
 def test_a_body_within_the_limit_arrives(services: None, client: httpx.Client) -> None:
     assert client.post("/api/catalog/v1/addons", content=b"x" * 900_000).json()["length"] == 900_000
+
+
+def test_the_directory_takes_more_than_the_rest(services: None, client: httpx.Client) -> None:
+    body, path = b"x" * 2_900_000, "/api/auth/v1/directory/acme/workspaces/65f1c0ffee65f1c0ffee65f1"
+
+    assert client.put(path, content=body).json()["length"] == 2_900_000
+    assert client.put(path, content=body * 2).status_code == 413
+    assert client.post("/api/auth/v1/accounts", content=body).json()["slug"] == "body-too-large"
 
 
 @pytest.mark.parametrize("known_length", [True, False])

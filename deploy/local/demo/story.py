@@ -67,9 +67,9 @@ class Story:
         paula = self.publisher
         paula.sign_up()
         paula.open_link(self.mailbox.wait(paula.email, "confirm"))
-        self._topics.wait("UserVerified")
         paula.log_in()
         user = paula.call("GET", "/api/auth/v1/me")
+        self._topics.wait("UserVerified", user_id=user["id"])
         self.world.make_operator(paula.email)
         paula.log_in()  # roles are in the token
         paula.call("PUT", f"/api/auth/v1/operator/accounts/{user['id']}/roles/publisher")
@@ -190,6 +190,8 @@ class Story:
 
     def ask(self, key: str) -> str:
         """Ask for an install after a look at preflight. Returns its id."""
+        if not self._selectable(key):
+            raise AssertionError(f"{self.workspace} cannot take {key}: {self.preflight(key)}")
         body = {"workspace_id": self.workspace, "addon_key": key, "acknowledge": ["region"]}
         headers = {"Idempotency-Key": secrets.token_hex(8)}
         answer = self.admin.call("POST", f"{INSTALLER}/installations", json=body, headers=headers)

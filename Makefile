@@ -61,9 +61,9 @@ docs: ## write what docs/ takes from the code: OpenAPI, AsyncAPI, topics, proble
 lock: ## write the hashed requirements/*.txt from the pyproject.toml files
 	@$(PYTHON) -m deploy.local.lock
 
-bench: ## measure on Apache Kafka, and print the figures
+bench: ## measure on Apache Kafka, and print the figures (ARGS="--rounds 1 --gateway")
 	@LOCAL_KAFKA=apache $(LOCAL) setup
-	LOCAL_KAFKA=apache $(VENV)/python -m benchmarks
+	LOCAL_KAFKA=apache $(VENV)/python -m benchmarks $(ARGS)
 
 operator: ## make somebody an operator of the running stack (EMAIL=ada@example.org)
 	@$(if $(EMAIL),,$(error Whom? make operator EMAIL=ada@example.org))

@@ -2,6 +2,7 @@
 
 import json
 import re
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -37,6 +38,14 @@ def test_every_make_target_in_the_readme_exists() -> None:
     named = set(re.findall(r"\bmake ([a-z][a-z0-9-]+)", (ROOT / "README.md").read_text()))
 
     assert named <= targets
+
+
+def test_make_lists_every_target_and_nothing_else() -> None:
+    ran = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607 -- from the PATH
+
+    assert " ".join(re.findall(r"^  make (\S+)", ran.stdout, re.MULTILINE)) == (
+        "demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench operator"
+    )
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:

@@ -1,12 +1,13 @@
 """The notifier's public API: live updates and the feed, for members of a workspace."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Header, Query, Request
 
 from services.notifier.access import Access
 from services.notifier.cursor import Cursor
-from services.notifier.domain import addon_scope
+from services.notifier.domain import FEED_KEPT, addon_scope
 from services.notifier.feed_store import FeedStore
 from services.notifier.notice_store import NoticeStore
 from services.notifier.sse import EventStream
@@ -88,11 +89,15 @@ def live_router(
     ) -> FeedPage:
         """The same events in pages, from the oldest that is kept. Order holds within each installation."""
         await access.workspace(workspace, user.user_id)
-        cursor = (position(after, request, workspace) or Cursor(clock.now())).as_of(clock.now())
+        at = clock.now()
+        # From the beginning: what is about to be forgotten may be missed by whoever takes longer than a day to read.
+        cursor = position(after, request, workspace) or Cursor(at - FEED_KEPT + timedelta(days=1))
         page = await feed.page(await views.audiences(workspace), cursor, limit + 1)
         shown = page[:limit]
         for entry in shown:
-            cursor = cursor.after(entry["part"], entry["offset"], cursor.at)
+            cursor = cursor.after(entry["part"], entry["offset"])
+        if len(page) <= limit:
+            cursor = cursor.as_of(at)
         events = [FeedEvent.model_validate(entry["event"]) for entry in in_time(shown)]
         return FeedPage(events=events, next=cursor.encode(), more=len(page) > limit)
 

@@ -1,7 +1,7 @@
 """Where a reader of the feed is: a partition → offset map, opaque to clients and valid on every replica.
 
-A partition that the map leaves out has not been read at all. The map carries the moment at which it was true;
-older than the feed's memory it cannot promise completeness any more, and is refused.
+A partition that the map leaves out has not been read at all. The map carries a moment at which nothing was unread:
+what has come since is younger, so it is all still there unless that moment is older than the feed's memory.
 """
 
 import base64
@@ -30,17 +30,17 @@ def part_name(topic: str, partition: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Cursor:
-    """Everything up to and with these offsets has been read, as of `at`."""
+    """Everything up to and with these offsets has been read; what has not came after `at`."""
 
     at: datetime
     offsets: Mapping[str, int] = field(default_factory=dict)
 
-    def after(self, part: str, offset: int, at: datetime) -> "Cursor":
+    def after(self, part: str, offset: int) -> "Cursor":
         """This cursor, with one more entry read."""
-        return Cursor(at, {**self.offsets, part: max(offset, self.offsets.get(part, -1))})
+        return Cursor(self.at, {**self.offsets, part: max(offset, self.offsets.get(part, -1))})
 
     def as_of(self, at: datetime) -> "Cursor":
-        """The same position, known to be complete at `at`."""
+        """The same position, after which there was nothing more at `at`."""
         return Cursor(at, self.offsets)
 
     def encode(self) -> str:

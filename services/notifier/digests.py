@@ -34,10 +34,7 @@ class Digests:
 
     async def work(self) -> bool:
         """Close what is due now; whether there was anything."""
-        async with self._mails.due_digests.claim(PEOPLE) as claim:
-            for digest in claim.documents:
-                await self._close(digest)
-        return bool(claim.documents)
+        return await self._mails.due_digests.work_off(PEOPLE, self._close)
 
     async def _close(self, digest: Document) -> None:
         user_id = digest["_id"]

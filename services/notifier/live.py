@@ -156,8 +156,7 @@ class Hub:
         watched = {one.installation_id for one in self._listeners if one.installation_id}
         before = self._installations
         self._installations = await self._views.installation_versions(watched) if watched else {}
-        changed = {key for key, version in self._installations.items() if before.get(key, version) != version}
-        changed |= self._installations.keys() - before.keys()
+        changed = {key for key, version in self._installations.items() if before.get(key) != version}
         for listener in self._listeners if changed else ():
             if listener.installation_id in changed:
                 listener.wake()

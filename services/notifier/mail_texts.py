@@ -155,7 +155,7 @@ ENGLISH = Texts(
         ),
         FailureReason.CANCELLED: Why("It was cancelled.", "Nothing. You can start again at any time."),
     },
-    footer="{product} sent this mail because of something that happened in your account.",
+    footer="{product} writes such mails by itself; nobody reads answers to them.",
     support="Questions? {support}",
 )
 

@@ -9,7 +9,6 @@ import random
 from collections.abc import Sequence
 from datetime import timedelta
 from email.message import EmailMessage
-from typing import Any
 
 import structlog
 from prometheus_client import Counter
@@ -32,6 +31,8 @@ MAILS = Counter("souk_mails_total", "Mails by kind and what became of them.", ("
 PER_CONNECTION = 5
 ASK_AGAIN_FOR_RECIPIENT = timedelta(seconds=30)
 AWAY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
+
+Names = dict[str, Document]
 
 
 class _Unwritable(Exception):  # noqa: N818 - never leaves this module
@@ -79,14 +80,18 @@ class Postman:
         async with self._mails.due_mails.claim(self._connections * PER_CONNECTION) as claim:
             written = await self._write(claim.documents)
             shares = [written[lane :: self._connections] for lane in range(self._connections)]
-            results = await asyncio.gather(*(self._send(share, claim) for share in shares if share))
-        if not all(results):
+            sending = [self._send(share, claim) for share in shares if share]
+            outcomes = await asyncio.gather(*sending, return_exceptions=True)  # nobody sends on without the claim
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                raise outcome
+        if not all(outcomes):
             pause = AWAY_SECONDS[min(self._failures, len(AWAY_SECONDS) - 1)]
             self._failures += 1
             await asyncio.sleep(pause)
-        elif results:
+        elif outcomes:
             self._failures = 0
-        return bool(claim.documents) and all(results)
+        return bool(claim.documents) and all(outcomes)
 
     async def _send(self, share: Sequence[tuple[Document, EmailMessage]], claim: Claim) -> bool:
         """One connection's share. False if the server is away."""
@@ -117,48 +122,47 @@ class Postman:
         results = [result for mail in mails for result in mail.get("items", ())]
         addons = await self._views.addons([one["addon_key"] for one in (*results, *mails) if "addon_key" in one])
         workspaces = await self._views.workspaces(result["workspace_id"] for result in results)
-        names = {**addons, **workspaces}  # 24 hex cannot be an add-on's key and a workspace's id in one mail
         written = []
         for mail in mails:
             account = accounts.get(mail["user_id"], {})
             try:
-                written.append((mail, self._message(mail, account, names)))
+                written.append((mail, self._message(mail, account, addons, workspaces)))
             except _Unwritable as exc:
                 if exc.state is not None:
                     await self._end(mail, exc.state, str(exc))
                 elif exc.wait is not None:
                     due_at = self._clock.now() + exc.wait
                     await self._mails.postpone(mail["_id"], due_at, str(exc), attempted=False)
+            except Exception as exc:  # noqa: BLE001 - a mail that cannot be written must not keep the others
+                await self._mails.due_mails.step_aside(mail, exc)
         return written
 
-    def _message(self, mail: Document, account: Document, names: dict[str, Document]) -> EmailMessage:
+    def _message(self, mail: Document, account: Document, addons: Names, workspaces: Names) -> EmailMessage:
         now = self._clock.now()
         if now >= mail["expires_at"]:
             raise _Unwritable("too late", state=MailState.EXPIRED)
         locale = mail.get("locale") or account.get("locale") or "en"
-        letter = self._letter(mail, names, locale)
+        letter = self._letter(mail, addons, workspaces, locale)
         address = self._address(mail, account)
         try:
             return self._writer.message(letter, mail_id=mail["_id"], to=address, now=now, locale=locale)
         except ValueError:
             raise _Unwritable("not an address", state=MailState.FAILED) from None
 
-    def _letter(self, mail: Document, names: dict[str, Document], locale: str) -> Letter:
-        def name(key: str) -> Any:
-            return names.get(key, {}).get("name") or None
-
+    def _letter(self, mail: Document, addons: Names, workspaces: Names, locale: str) -> Letter:
         if mail["kind"] == "link":
             link = self._open(mail["sealed_link"], SEALED_LINK, mail)
             return self._writer.link_mail(mail["template"], link, mail["expires_at"], locale)
         if mail["kind"] == "notice":
             key = mail["addon_key"]
             cause = mail["cause"]
-            return self._writer.addon_down(key, name(key) or key, mail["since"], cause, own=mail["own"], locale=locale)
+            name = _name(addons, key) or key
+            return self._writer.addon_down(key, name, mail["since"], cause, own=mail["own"], locale=locale)
         results = [
             Result(
                 installation_id=one["installation_id"],
-                addon=name(one["addon_key"]) or one["addon_key"],
-                workspace=name(one["workspace_id"]),
+                addon=_name(addons, one["addon_key"]) or one["addon_key"],
+                workspace=_name(workspaces, one["workspace_id"]),
                 reason=FailureReason(one["reason"]) if one["reason"] else None,
                 detail=one["detail"],
             )
@@ -209,3 +213,7 @@ class Postman:
             error=error,
             correlation_id=mail["correlation_id"],
         )
+
+
+def _name(known: Names, key: str) -> str | None:
+    return known.get(key, {}).get("name") or None

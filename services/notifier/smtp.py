@@ -98,6 +98,8 @@ class MailServer:
             code = getattr(exc, "code", "")
             raise MailServerAway(f"{type(exc).__name__} {code}".strip()) from exc
         try:
+            if not client.is_connected:
+                raise MailServerAway("closed at once")
             yield Connection(client)
         finally:
             with contextlib.suppress(SMTPException, OSError):

@@ -74,16 +74,22 @@ class Streams:
             yield frame("end", {"reason": listener.over})
 
     async def _workspace(self, listener: Listener, cursor: Cursor | None) -> Frames:
-        now = self._clock.now()
-        cursor = cursor.as_of(now) if cursor else Cursor(now, await self._feed.ends())
+        cursor = cursor or Cursor(self._clock.now(), await self._feed.ends())
         listener.audiences |= await self._views.audiences(listener.workspace_id)
-        yield frame("hello", {"workspace_id": listener.workspace_id}, cursor.encode())
+        greeted = False
         while listener.listens:
             at = self._clock.now()
             page = await self._feed.page(listener.audiences, cursor, PAGE)
-            for entry in in_time(page):
+            if not page:
+                cursor = cursor.as_of(at)
+            if not greeted:
+                yield frame("hello", {"workspace_id": listener.workspace_id}, cursor.encode())
+                greeted = True
+            for unread, entry in zip(reversed(range(len(page))), in_time(page), strict=True):
                 event = entry["event"]
-                cursor = cursor.after(entry["part"], entry["offset"], at)
+                cursor = cursor.after(entry["part"], entry["offset"])
+                if not unread and len(page) < PAGE:
+                    cursor = cursor.as_of(at)
                 if key := event["data"].get("addon_key"):
                     listener.audiences.add(addon_scope(key))
                 yield frame(event["type"], event, cursor.encode())

@@ -24,6 +24,7 @@ RENEW_SECONDS = 2.0
 LOOK_SECONDS = 5.0
 """How often a worker looks for what other processes have left; its own process rings for what is new."""
 BUSY_SECONDS = 1.0
+ASIDE_SECONDS = 60
 
 _LEASE: Document = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": LEASE_SECONDS}}
 # The type comes first: it is what the partial index is on, and a missing date would compare as the smallest.
@@ -75,6 +76,28 @@ class Due:
             await end(holding)
             with contextlib.suppress(Exception):  # otherwise the lease ends by itself
                 await self._collection.update_many(mine, {"$unset": {"lease": "", "lease_until": ""}})
+
+    async def work_off(self, limit: int, handle: Callable[[Document], Awaitable[None]]) -> bool:
+        """Claim and handle due documents one by one; whether there were any.
+
+        A document that its handler cannot deal with steps aside for a while: it must not stop the others.
+        """
+        async with self.claim(limit) as claim:
+            for document in claim.documents:
+                try:
+                    await handle(document)
+                except Exception as exc:
+                    if is_infrastructure_fault(exc):
+                        raise
+                    await self.step_aside(document, exc)
+        return bool(claim.documents)
+
+    async def step_aside(self, document: Document, exc: Exception) -> None:
+        """Log what went wrong, and make the document due later."""
+        place = {"collection": self._collection.name, "document_id": document["_id"]}
+        log.error("due_document_failed", exc_info=exc, **place)
+        later: Document = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": ASIDE_SECONDS}}
+        await self._collection.update_one({"_id": document["_id"]}, [{"$set": {"due_at": later}}])
 
     async def pause(self, now: datetime) -> float:
         """Seconds until the next document is due, within bounds. What is due already is in other hands."""

@@ -48,12 +48,10 @@ class Watchman:
 
     async def work(self) -> bool:
         """Do what is due now; whether there was anything."""
-        async with self._notices.due.claim(WATCHES) as claim:
-            for document in claim.documents:
-                await self._ripen(*watch_of(document))
-        return bool(claim.documents)
+        return await self._notices.due.work_off(WATCHES, self._ripen)
 
-    async def _ripen(self, watch: Watch, revision: int) -> None:
+    async def _ripen(self, document: Document) -> None:
+        watch, revision = watch_of(document)
         now = self._clock.now()
         after = ripen(watch, now, told_within=MAIL_FOR)
         if not await self._notices.save(after, revision):

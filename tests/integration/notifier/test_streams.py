@@ -1,5 +1,7 @@
 """Live updates of a workspace: what members see, and where they go on."""
 
+from datetime import timedelta
+
 import pytest
 
 from services.notifier import streams
@@ -67,6 +69,21 @@ async def test_a_backlog_longer_than_a_page_arrives_whole(
         seen = [(await events.next()).data["data"]["addon_key"] for _ in keys]
 
     assert sorted(seen) == keys
+
+
+async def test_a_cursor_is_as_young_as_the_last_time_when_nothing_was_unread(
+    souk: Notifier, base: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Else whoever stopped in the middle of a backlog could come back after a part of it was forgotten."""
+    monkeypatch.setattr(streams, "PAGE", 2)
+    ada, space = Person(), new_id()
+    days = timedelta(days=10)
+    start = Cursor(souk.clock.now() - days).encode()
+    await souk.tell(workspace(space, [ada]), *(installed(ada, space) for _ in range(3)))
+    async with stream(base, f"{V1}/stream?workspace={space}", souk.headers(ada), start) as events:
+        ages = [souk.clock.now() - Cursor.decode((await events.next()).id or "").at for _ in range(4)]
+
+    assert [age > days for age in ages] == [True, True, True, False]
 
 
 async def test_notices_reach_those_who_have_the_add_on(souk: Notifier, base: str) -> None:

@@ -10,9 +10,9 @@ from services.notifier import timers
 from services.notifier.timers import Due
 from services.notifier.watchman import Watchman
 from shared.plumbing.clock import DatabaseClock
-from shared.plumbing.mongo import Database
+from shared.plumbing.mongo import Database, Document
 from tests.integration.notifier.mailbox import MailBox
-from tests.integration.notifier.messages import Person, account, addon, health
+from tests.integration.notifier.messages import Person, account, addon, health, send_mail
 from tests.integration.notifier.parts import Notifier, eventually
 
 
@@ -64,6 +64,33 @@ async def test_a_worker_sleeps_until_something_is_due(database: Database, clock:
 
     assert (nothing, far, past) == (timers.LOOK_SECONDS, timers.LOOK_SECONDS, timers.BUSY_SECONDS)
     assert near == pytest.approx(1.01)
+
+
+async def test_a_document_that_cannot_be_handled_steps_aside(database: Database, clock: DatabaseClock) -> None:
+    past = clock.now() - timedelta(seconds=1)
+    await database["jobs"].insert_many([{"_id": number, "due_at": past} for number in range(3)])
+    due, handled = Due(database["jobs"]), []
+
+    async def handle(document: Document) -> None:
+        if document["_id"] == 1:
+            raise KeyError("a field of a newer release")
+        handled.append(document["_id"])
+
+    assert await due.work_off(10, handle)
+    async with due.claim(10) as left:
+        assert [one["_id"] for one in left.documents] == [0, 2]
+    assert handled == [0, 2]
+
+
+async def test_a_mail_that_cannot_be_written_does_not_keep_the_others(souk: Notifier, mailbox: MailBox) -> None:
+    ada = Person()
+    now = souk.clock.now()
+    odd = {"_id": "odd", "kind": "birthday", "user_id": ada.id, "state": "due", "urgency": "0", "attempts": 0}
+    times = {"created_at": now, "due_at": now, "expires_at": now + timedelta(hours=1)}
+    await souk.database["mails"].insert_one({**odd, **times, "correlation_id": "c"})
+    await souk.tell(send_mail(ada, souk.clock, "http://h/"))
+
+    await eventually(lambda: mailbox.to(ada.address))
 
 
 @pytest.mark.parametrize("step", ["_publish", "_tell"])

@@ -25,10 +25,10 @@ def test_a_cursor_survives_its_text() -> None:
 
 
 def test_reading_an_entry_moves_only_its_partition() -> None:
-    cursor = Cursor(NOW, {"i0": 12, "i1": 3}).after("i1", 4, NOW)
+    cursor = Cursor(NOW, {"i0": 12, "i1": 3}).after("i1", 4)
 
     assert cursor.offsets == {"i0": 12, "i1": 4}
-    assert cursor.after("i1", 2, NOW).offsets["i1"] == 4  # never backwards
+    assert cursor.after("i1", 2).offsets["i1"] == 4  # never backwards
 
 
 def test_partitions_are_named_by_topic_and_number() -> None:

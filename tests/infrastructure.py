@@ -1,5 +1,15 @@
-"""Starts Kafka and MongoDB for a test run: by the local stack, or by containers when asked."""
+"""Kafka and MongoDB for a test run.
 
+- By default local processes: the local stack's, on free ports in a folder of their own. `LOCAL_KAFKA` chooses the
+  broker, as it does for `make up`.
+- Servers that run already: `TEST_KAFKA` (host:port) and `TEST_MONGO` (a URL), both together.
+- Containers, where a Docker engine runs: `TEST_INFRA=containers`. Without an engine the tests that need servers are
+  skipped.
+
+Whatever it is, all topics are there afterwards.
+"""
+
+import asyncio
 import os
 import tempfile
 from collections.abc import Iterator
@@ -9,8 +19,13 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local import machine
 from deploy.local.broker import Engine
 from deploy.local.stack import Stack
+from shared.contracts.topics import ALL_TOPICS
+from shared.plumbing.topics import create_topics
+
+PARTITIONS = 6
 
 
 @dataclass(frozen=True)
@@ -24,16 +39,29 @@ class Infrastructure:
 
 @contextmanager
 def start_infrastructure() -> Iterator[Infrastructure]:
-    """Servers for one run, stopped at its end. Chosen by TEST_KAFKA and TEST_MONGO, TEST_INFRA, LOCAL_KAFKA."""
+    """Servers for one run, with all topics; what was started here is stopped at the end.
+
+    Raises ValueError for a TEST_INFRA that there is not, StartError when local processes do not start.
+    """
+    with _chosen() as started:
+        asyncio.run(create_topics(started.kafka, ALL_TOPICS, partitions=PARTITIONS, replication=1))
+        yield started
+
+
+@contextmanager
+def _chosen() -> Iterator[Infrastructure]:
     kafka, mongo_url = os.environ.get("TEST_KAFKA"), os.environ.get("TEST_MONGO")
+    wanted = os.environ.get("TEST_INFRA") or "local"  # an empty variable counts as missing
     if kafka and mongo_url:
         yield Infrastructure(kafka, mongo_url, Engine.EXTERNAL)
-    elif os.environ.get("TEST_INFRA") == "containers":
+    elif wanted == "containers":
         with _containers() as started:
             yield started
-    else:
+    elif wanted == "local":
         with _local_processes() as started:
             yield started
+    else:
+        raise ValueError(f"TEST_INFRA is local or containers, not {wanted}")
 
 
 @contextmanager
@@ -42,7 +70,6 @@ def _local_processes() -> Iterator[Infrastructure]:
         stack = Stack.create(Path(folder) / "stack", kafka=os.environ.get("LOCAL_KAFKA", "auto"), free_ports=True)
         try:
             stack.start("mongo", "kafka")
-            stack.create_topics()
             yield Infrastructure(stack.plan.kafka, stack.plan.mongo_url, stack.plan.broker.engine)
         finally:
             stack.destroy()
@@ -50,12 +77,10 @@ def _local_processes() -> Iterator[Infrastructure]:
 
 @contextmanager
 def _containers() -> Iterator[Infrastructure]:
-    containers = pytest.importorskip("testcontainers.kafka", reason="testcontainers is not installed")
-    mongodb = pytest.importorskip("testcontainers.mongodb", reason="testcontainers is not installed")
-    with (
-        containers.KafkaContainer("apache/kafka:4.1.0").with_kraft() as kafka,
-        mongodb.MongoDbContainer("mongo:8").with_command("--replSet rs0") as mongo,
-    ):
-        mongo.exec(["mongosh", "--quiet", "--eval", "rs.initiate({_id:'rs0',members:[{_id:0,host:'localhost'}]})"])
-        url = f"mongodb://{mongo.get_container_host_ip()}:{mongo.get_exposed_port(27017)}/?directConnection=true"
-        yield Infrastructure(kafka.get_bootstrap_server(), url, Engine.APACHE)
+    if not machine.docker_answers():
+        pytest.skip("TEST_INFRA=containers needs a Docker engine, and `docker info` has no answer from one")
+    # Imported here, because the Docker client is for those who ask for containers.
+    from tests.containers import kafka_and_mongo  # noqa: PLC0415
+
+    with kafka_and_mongo() as (kafka, mongo_url):
+        yield Infrastructure(kafka, mongo_url, Engine.APACHE)

@@ -1,0 +1,48 @@
+"""Wherever the servers of a run come from, tests find the same there."""
+
+import asyncio
+
+import pytest
+
+from deploy.local import machine
+from deploy.local.broker import Engine
+from shared.contracts.topics import ALL_TOPICS
+from shared.plumbing.mongo import connect
+from shared.plumbing.topics import missing_topics
+from tests.infrastructure import Infrastructure, start_infrastructure
+
+
+async def lacks(it: Infrastructure) -> set[str]:
+    """The topics that are missing; a write shows that MongoDB has its primary."""
+    client = connect(it.mongo_url, app_name="tests")
+    try:
+        fresh = client["test_infrastructure"]
+        await fresh["things"].insert_one({"_id": "thing"})
+        await client.drop_database(fresh.name)
+    finally:
+        await client.close()
+    return await missing_topics(it.kafka, {topic.name for topic in ALL_TOPICS})
+
+
+def test_servers_that_run_already_get_all_topics(
+    infrastructure: Infrastructure, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TEST_KAFKA", infrastructure.kafka)
+    monkeypatch.setenv("TEST_MONGO", infrastructure.mongo_url)
+
+    with start_infrastructure() as given:
+        assert given.engine is Engine.EXTERNAL
+        assert asyncio.run(lacks(given)) == set()
+
+
+@pytest.mark.slow
+@pytest.mark.containers
+def test_containers_stand_in_for_local_processes(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not machine.docker_answers():
+        pytest.skip("no Docker engine answers")
+    monkeypatch.delenv("TEST_KAFKA", raising=False)
+    monkeypatch.setenv("TEST_INFRA", "containers")
+
+    with start_infrastructure() as started:
+        assert started.engine is Engine.APACHE
+        assert asyncio.run(lacks(started)) == set()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from deploy.local.broker import Engine
+from deploy.local.broker import Engine, choose
 from deploy.local.stack import Stack
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.publisher_site import Site, publisher_site
@@ -49,11 +49,13 @@ def site() -> Iterator[Site]:
 @pytest.fixture(scope="session")
 def stack(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Stack]:
     """All parts, with two notifiers behind the gateway."""
+    broker = choose(os.environ.get("LOCAL_KAFKA", "auto"))
     made = Stack.create(
         tmp_path_factory.mktemp("e2e") / "stack",
-        kafka=os.environ.get("LOCAL_KAFKA", "auto"),
+        kafka=broker,
         free_ports=True,
-        replicas={"notifier": 2},
+        # On the embedded broker a group whose two members join at once may never finish its rebalance.
+        replicas={} if broker.engine is Engine.EMBEDDED else {"notifier": 2},
         env=dict(QUICK),
     )
     ports = [made.plan.ports["product"], made.plan.ports["addon"]]

@@ -14,7 +14,7 @@ from services.auth.links import Links
 from services.auth.mails import Mails
 from services.auth.membership import Membership
 from services.auth.oidc import OidcClient
-from services.auth.passwords import Passwords
+from services.auth.passwords import Passwords, salt_key
 from services.auth.product_accounts import ProductAccounts
 from services.auth.sessions import Sessions
 from services.auth.settings import AuthSettings
@@ -75,6 +75,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         lanes=settings.password_lanes,
         threads=settings.password_threads,
         queue=settings.password_queue,
+        salts=salt_key(settings.master_key.get_secret_value()),
     )
     links = Links(mails, clock, timedelta(hours=settings.link_hours))
     accounts = Accounts(

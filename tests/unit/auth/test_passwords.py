@@ -1,17 +1,21 @@
 """Hashing, in its own threads."""
 
 import asyncio
+import platform
+import subprocess
+import sys
+import textwrap
 import time
 
 import pytest
 
-from services.auth.passwords import Passwords
+from services.auth.passwords import Passwords, salt_key
 from shared.plumbing.errors import Unavailable
 
 
-def passwords(**changes: int) -> Passwords:
+def passwords(salts: bytes = b"s" * 32, **changes: int) -> Passwords:
     cost = {"memory_kib": 8192, "passes": 1, "lanes": 1, "threads": 2, "queue": 4}
-    return Passwords(**(cost | changes))
+    return Passwords(**(cost | changes), salts=salts)
 
 
 async def test_a_password_is_known_again() -> None:
@@ -63,3 +67,48 @@ async def test_the_event_loop_goes_on_meanwhile() -> None:
         await asyncio.sleep(0.001)
         turns += 1
     assert turns > 5
+
+
+async def test_a_hash_for_an_owner_is_the_same_again_and_for_no_other() -> None:
+    subject = passwords()
+    stored = await subject.hash_for("ada@example.com", "correct horse")
+    assert await subject.hash_for("ada@example.com", "correct horse") == stored
+    assert await subject.verify(stored, "correct horse")
+    others = [
+        await subject.hash_for("eve@example.com", "correct horse"),
+        await passwords(salts=b"t" * 32).hash_for("ada@example.com", "correct horse"),
+    ]
+    salts = {one.split("$")[-2] for one in [stored, *others]}
+    assert len(salts) == 3
+
+
+def test_salts_are_made_with_the_first_master_key() -> None:
+    first, second = "bW1tbQ==", "bm5ubg=="
+    assert salt_key(first) == salt_key(f" {first},{second}")
+    assert salt_key(first) != salt_key(f"{second},{first}")
+    assert len(salt_key(first)) == 32
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="is about glibc's malloc")
+def test_the_memory_of_hashes_goes_back_to_the_system() -> None:
+    program = """
+        import asyncio
+        from services.auth.passwords import Passwords
+
+        def resident():
+            with open("/proc/self/statm") as facts:
+                return int(facts.read().split()[1]) * 4096
+
+        async def main():
+            subject = Passwords(memory_kib=19456, passes=1, lanes=1, threads=2, queue=20, salts=b"s" * 32)
+            before = resident()
+            await asyncio.gather(*(subject.hash("x") for _ in range(12)))
+            await subject.close()
+            print(resident() - before)
+
+        asyncio.run(main())
+    """
+    done = subprocess.run(  # noqa: S603 - the program is above
+        [sys.executable, "-c", textwrap.dedent(program)], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert int(done.stdout) < 10_000_000

@@ -10,6 +10,7 @@ import structlog
 from services.auth.domain import (
     Account,
     Change,
+    credentials,
     new_account,
     registered,
     sign_up_again,
@@ -63,8 +64,8 @@ class Accounts:
     async def sign_up(self, wish: SignUp, cause: Cause) -> None:
         """Make an account, or tell the owner of the address, by mail only, that there is one."""
         async with _at_least(self._quiet_seconds):
-            hashed = await self._passwords.hash(wish.password)
             key = address_key(wish.email)
+            hashed = await self._passwords.hash_for(key, wish.password)
             known = await self._users.find({"email_key": key})
             if known is None:
                 if await self._create(wish, hashed, cause):
@@ -96,7 +97,7 @@ class Accounts:
         account = await self._users.change(
             owner, lambda newest: verify_by_link(newest, hashed, self._clock.now()), cause
         )
-        await self._membership.after_identity(account.id)
+        await self._membership.after_identity(account.id, cause)
         log.info("email_verified", user_id=account.id, method="link")
         return account
 
@@ -133,17 +134,22 @@ class Accounts:
         return made
 
     async def _known_signs_up(self, known: Account, hashed: str, cause: Cause) -> None:
-        def decide(account: Account) -> Change:
+        def decide(account: Account) -> Change | None:
             now = self._clock.now()
             if account.verified:
                 return Change({}, (self._links.mails.account_exists(account, now),), public=False)
+            if self._links.just_mailed(account, hashed, now):
+                if account.password == hashed and not account.identities:
+                    return None
+                # Somebody else signed up in between: the newest sign-up is this one again.
+                return Change(credentials(account, hashed, (), now), public=False)
             link, mail = self._links.make(account, hashed)
             return Change(sign_up_again(account, hashed, link, now), (mail,), public=False)
 
         log.info("sign_up_of_known_address", user_id=known.id)
         await self._users.change(known.id, decide, cause)
         if known.identities and not known.verified:
-            await self._membership.after_identity(known.id)
+            await self._membership.after_identity(known.id, cause)
 
 
 def refuse_unverified(account: Account) -> None:

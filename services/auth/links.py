@@ -1,12 +1,15 @@
 """Links that prove an address, and the mails that carry them."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from services.auth.domain import Account, Identity, new_link
 from services.auth.mails import Mails
 from services.auth.tokens import digest, new_link_token
 from shared.contracts.auth import SendMail
 from shared.plumbing.clock import Clock
+
+_REPEATED_WITHIN = timedelta(seconds=60)
+"""A sign-up that comes again so soon is a double click or a client's retry, and its mail is on its way."""
 
 
 class Links:
@@ -24,3 +27,11 @@ class Links:
         token, expires_at = new_link_token(account.id), self._clock.now() + self._life
         link = new_link(digest(token), expires_at, password, identities)
         return link, self.mails.verify_email(account, token, expires_at)
+
+    def just_mailed(self, account: Account, password: str, now: datetime) -> bool:
+        """Whether a link that makes this hash the only way to log in was mailed a moment ago."""
+        since = now + self._life - _REPEATED_WITHIN
+        return any(
+            link.used_at is None and link.expires_at > since and not link.identities and link.password == password
+            for link in account.links
+        )

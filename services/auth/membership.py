@@ -75,7 +75,7 @@ class Membership:
             if done.matched_count:
                 return
 
-    async def after_identity(self, user_id: str) -> None:
+    async def after_identity(self, user_id: str, cause: Cause) -> None:
         """Change the workspaces, now that the account's identities are stored.
 
         Every change gives the workspace a new version, so a look of `after_push` that is under way starts again.
@@ -85,33 +85,35 @@ class Membership:
             return
         for provider in self._providers:
             subjects = [one.sub for one in account.identities if one.provider == provider]
-            await self._take(provider, user_id, subjects)
+            await self._take(provider, user_id, subjects, cause)
             for subject in subjects:
-                await self._give(provider, user_id, subject)
+                await self._give(provider, user_id, subject, cause)
         await self._users.collection.update_one(
             {"_id": user_id, "version": account.version}, {"$unset": {"identities_changed_at": ""}}
         )
 
-    async def _give(self, provider: str, user_id: str, subject: str) -> None:
+    async def _give(self, provider: str, user_id: str, subject: str, cause: Cause) -> None:
         """The roles of this subject are the user's."""
         entry = {"subject": subject, "user_id": {"$ne": user_id}}
         which = {"provider": provider, "members": {"$elemMatch": entry}}
-        await self._update(which, {"$set": {"members.$[entry].user_id": user_id}}, {"entry.subject": subject})
+        members = {"$set": {"members.$[entry].user_id": user_id}}
+        await self._update(which, members, {"entry.subject": subject}, cause)
 
-    async def _take(self, provider: str, user_id: str, subjects: Sequence[str]) -> None:
+    async def _take(self, provider: str, user_id: str, subjects: Sequence[str], cause: Cause) -> None:
         """No role but those of these subjects is the user's."""
         entry = {"user_id": user_id, "subject": {"$nin": list(subjects)}}
         which = {"provider": provider, "members": {"$elemMatch": entry}}
         fits = {"entry.user_id": user_id, "entry.subject": {"$nin": list(subjects)}}
-        await self._update(which, {"$unset": {"members.$[entry].user_id": ""}}, fits)
+        await self._update(which, {"$unset": {"members.$[entry].user_id": ""}}, fits, cause)
 
-    async def _update(self, which: Document, members: Document, entry: Document) -> None:
+    async def _update(self, which: Document, members: Document, entry: Document, cause: Cause) -> None:
         collection = self._workspaces.collection
         ids = [document["_id"] async for document in collection.find(which, {"_id": 1})]
         if not ids:
             return
         update = {**members, "$inc": {"version": 1}}
-        update["$set"] = {**members.get("$set", {}), "state_marked_at": self._clock.now()}
+        marks = {"state_marked_at": self._clock.now(), "cause": cause.document()}
+        update["$set"] = {**members.get("$set", {}), **marks}
         await collection.update_many({**which, "_id": {"$in": ids}}, update, array_filters=[entry])
         self._states.mark(ids)
 
@@ -130,7 +132,7 @@ class Membership:
         users = await self._ids(self._users, {"identities_changed_at": before})
         workspaces = await self._ids(self._workspaces, {"unresolved_at": before})
         for user_id in users:
-            await self.after_identity(user_id)
+            await self.after_identity(user_id, Cause(correlation_id=f"membership:{user_id}"))
         for workspace_id in workspaces:
             try:
                 await self.after_push(workspace_id, Cause(correlation_id=f"membership:{workspace_id}"))

@@ -80,6 +80,6 @@ class ProductAccounts:
             document["links"] = [link]
         if not await self._users.insert(document, (registered(account.id, "product"), second), cause):
             return None
-        await self._membership.after_identity(account.id)
+        await self._membership.after_identity(account.id, cause)
         log.info("account_registered", user_id=account.id, method="product", provider=newcomer.identity.provider)
         return account

@@ -44,4 +44,14 @@ def workspaces(clock: Clock) -> Render:
 def _envelope(document: Document, state: StateMessage, clock: Clock) -> Envelope[StateMessage]:
     # The id names the version, so a repetition is recognised; the time is that of the sending.
     name = f"{document['_id']}:v{document['version']}"
-    return Envelope(id=name, source=SOURCE, subject=document["_id"], time=clock.now(), data=state, correlation_id=name)
+    # Documents of before it was kept have no cause; until their next change the record stands for itself.
+    cause = document.get("cause") or {"correlation_id": name}
+    return Envelope(
+        id=name,
+        source=SOURCE,
+        subject=document["_id"],
+        time=clock.now(),
+        data=state,
+        correlation_id=cause["correlation_id"],
+        traceparent=cause.get("traceparent"),
+    )

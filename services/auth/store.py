@@ -72,6 +72,10 @@ class Cause:
     correlation_id: str
     traceparent: str | None = None
 
+    def document(self) -> Document:
+        """How it is kept beside what it changed, for the state record, which is sent from there."""
+        return {"correlation_id": self.correlation_id, "traceparent": self.traceparent}
+
 
 class _Model(Protocol):
     @classmethod
@@ -122,7 +126,7 @@ class Documents(Generic[Model]):
         """Store a new document and what it tells. False if it meets a unique index; nothing is stored then."""
         now = self._clock.now()
         entries, seq = self._entries(document["_id"], 0, document["version"], messages, cause)
-        fresh = {**document, "state_marked_at": now}
+        fresh = {**document, "state_marked_at": now, "cause": cause.document()}
         if entries:
             fresh |= {"seq": seq, "outbox": entries, "outbox_since": now}
         try:
@@ -158,7 +162,7 @@ class Documents(Generic[Model]):
         fields = {**change.fields, "version": version}
         update: Document = {"$set": fields}
         if change.public:
-            fields["state_marked_at"] = now
+            fields |= {"state_marked_at": now, "cause": cause.document()}
         if entries:
             fields["seq"] = seq
             update["$push"] = {"outbox": {"$each": entries}}

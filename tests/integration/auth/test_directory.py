@@ -213,6 +213,7 @@ async def test_members_without_an_account_are_members_from_their_first_log_in_on
     document = await stored(auth)
     assert document["version"] == version + 1
     assert document["state_marked_at"] is not None
+    assert document["cause"] == CAUSE.document()
     user = await auth.database["users"].find_one({"_id": ada.id})
     assert user is not None
     assert "identities_changed_at" not in user

@@ -66,6 +66,48 @@ async def test_one_address_signed_up_many_times_in_parallel_is_one_account(auth:
     assert (await auth.verify(await auth.link_token("ada@example.com"))).status_code == 200
 
 
+async def test_the_same_sign_up_many_times_in_parallel_is_one_mail(auth: Auth) -> None:
+    await asyncio.gather(*(auth.sign_up("ada@example.com") for _ in range(8)))
+    assert await auth.events("ada@example.com") == [("UserRegistered", "1")]
+    assert len(await auth.mails("ada@example.com")) == 1
+    assert (await auth.verify(await auth.link_token("ada@example.com"))).status_code == 200
+    await auth.log_in("ada@example.com")
+
+
+async def test_two_passwords_many_times_in_parallel_are_two_mails_and_each_link_is_for_its_own(auth: Auth) -> None:
+    words = ("the owner's password", "the other's password")
+    await asyncio.gather(*(auth.sign_up("ada@example.com", words[n % 2]) for n in range(8)))
+    assert len(await auth.mails("ada@example.com")) == 2
+    user = await auth.user("ada@example.com")
+    assert len({link["password"] for link in user["links"]}) == 2
+    assert user["password"] in {link["password"] for link in user["links"]}
+
+
+async def test_who_signs_up_again_after_somebody_else_is_the_newest_without_another_mail(auth: Auth) -> None:
+    await auth.sign_up("ada@example.com", "the owner's password")
+    await auth.sign_up("ada@example.com", "the other's password")
+    await auth.sign_up("ada@example.com", "the owner's password")
+    assert len(await auth.mails("ada@example.com")) == 2
+    user = await auth.user("ada@example.com")
+    assert user["password"] == user["links"][0]["password"]
+
+
+async def test_a_sign_up_repeated_after_a_minute_is_mailed_again(auth: Auth) -> None:
+    await auth.sign_up("ada@example.com")
+    (link,) = (await auth.user("ada@example.com"))["links"]
+    sooner = link["expires_at"] - timedelta(seconds=61)
+    await auth.database["users"].update_one({}, {"$set": {"links.0.expires_at": sooner}})
+    await auth.sign_up("ada@example.com")
+    assert len(await auth.mails("ada@example.com")) == 2
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "multipart/form-data; boundary=x"])
+async def test_what_is_not_declared_as_json_is_not_read_as_json(auth: Auth, kind: str) -> None:
+    for path in ("/accounts", "/sessions", "/verify-email", "/verify-email/resend"):
+        answer = await auth.http.post(f"{API}{path}", content=b"{}", headers={"Content-Type": kind})
+        assert (answer.status_code, slug(answer)) == (415, "unsupported-media-type"), path
+
+
 async def test_a_link_verifies_once(auth: Auth) -> None:
     await auth.sign_up("ada@example.com")
     token = await auth.link_token("ada@example.com")

@@ -18,6 +18,7 @@ from shared.plumbing.service import Service
 from tests.integration.auth.conftest import API, SEALING, Auth, platform, settings, started
 
 TOPICS = ("auth.users.v1", "auth.accounts.v1", "auth.workspaces.v1", "auth.mail.v1")
+TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
 
 
 async def test_processes_that_start_together_agree_on_one_key(database: Database, mongo_url: str) -> None:
@@ -96,13 +97,14 @@ async def test_a_sign_up_is_told_to_the_others(database: Database, mongo_url: st
             answer = await auth.http.post(
                 f"{API}/accounts",
                 json={"email": email, "password": "correct horse battery"},
-                headers={"X-Request-Id": "request-1"},
+                headers={"X-Request-Id": "request-1", "traceparent": TRACE},
             )
             assert answer.status_code == 202
             user_id = (await auth.user(email))["_id"]
             token = await auth.link_token(email)
             async with sending(service):
                 first = await told(consumer, user_id, "1", "v1", "v1:1")
+                auth.http.headers["X-Request-Id"] = "request-2"
                 assert (await auth.verify(token)).status_code == 200
                 second = await told(consumer, user_id, "2", "v2")
                 await nothing_pending(auth, "users", user_id)
@@ -117,6 +119,10 @@ async def test_a_sign_up_is_told_to_the_others(database: Database, mongo_url: st
     assert (headers["seq"], headers["correlation_id"]) == ("1", "request-1")
     account = first["v1"][2]
     assert (account["version"], account["verified"]) == (1, False)
+    headers = first["v1"][1]
+    assert (headers["correlation_id"], headers["traceparent"]) == ("request-1", TRACE)
+    assert second["v2"][1]["correlation_id"] == "request-2"
+    assert "traceparent" not in second["v2"][1]
     opened = Sealer(SEALING).open(account["sealed_address"], purpose=SEALED_ADDRESS, now=service.clock.now())
     assert opened == email
     assert email not in json.dumps([value for _, _, value in first.values()])
@@ -161,8 +167,10 @@ async def test_a_workspace_is_told_to_the_others(database: Database, mongo_url: 
             ada = await auth.person()
             async with sending(service):
                 url = f"{API}/workspaces"
-                made = (await auth.http.post(url, json={"name": "Ada's"}, headers=ada.headers)).json()
-                _, _, state = (await told(consumer, made["id"], "v1"))["v1"]
+                headers = {**ada.headers, "X-Request-Id": "request-1"}
+                made = (await auth.http.post(url, json={"name": "Ada's"}, headers=headers)).json()
+                _, sent, state = (await told(consumer, made["id"], "v1"))["v1"]
+                assert sent["correlation_id"] == "request-1"
                 assert state["admins"] == [{"user_id": ada.user_id, "role": "owner"}]
                 body = {"requires_two_factor": True}
                 await auth.http.patch(f"{url}/{made['id']}", json=body, headers=ada.headers)

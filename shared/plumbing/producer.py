@@ -84,9 +84,11 @@ class Producer:
                 await candidate.start()
             except (KafkaError, OSError) as exc:
                 log.warning("producer_not_connected", error=type(exc).__name__)
-                with contextlib.suppress(Exception):
-                    await candidate.stop()
+                await self._stop(candidate)
                 await asyncio.sleep(RETRY_SECONDS)
+            except BaseException:  # cancelled: a short command ends before the connection stands
+                await self._stop(candidate)
+                raise
             else:
                 self._inner = candidate
                 self._broken.clear()
@@ -101,8 +103,12 @@ class Producer:
     async def _discard(self) -> None:
         inner, self._inner = self._inner, None
         if inner is not None:
-            with contextlib.suppress(Exception):
-                await asyncio.wait_for(inner.stop(), timeout=5.0)
+            await self._stop(inner)
+
+    @staticmethod
+    async def _stop(inner: AIOKafkaProducer) -> None:
+        with contextlib.suppress(Exception):
+            await asyncio.wait_for(inner.stop(), timeout=5.0)
 
     @staticmethod
     def _alive(inner: AIOKafkaProducer) -> bool:

@@ -17,6 +17,7 @@ from services.auth.views import Accepted, AddressOnly, LinkToken, NewAccount, Pr
 from services.auth.web import Limits, cause
 from shared.plumbing.errors import Problem
 from shared.plumbing.http import problems
+from shared.plumbing.problems import require_json
 from shared.plumbing.security import CurrentUser
 
 _FORM = "application/x-www-form-urlencoded"
@@ -60,6 +61,7 @@ def router(accounts: Accounts, users: Documents[Account], limits: Limits, public
         limits.network(request)
         body = await request.body()
         if not request.headers.get("content-type", "").startswith(_FORM):
+            require_json(request)
             await accounts.verify(_token(body), cause(request))
             return Verified()
         try:

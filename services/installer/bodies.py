@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.plumbing.errors import Invalid, Problem
+from shared.plumbing.problems import require_json
 
 HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$", description="24 hex characters")]
 AddOnKey = Annotated[str, Field(min_length=1, max_length=50, description="The manifest's `key`")]
@@ -78,9 +79,7 @@ async def json_body(request: Request) -> Any:
 
     Raises Problem 415 `unsupported-media-type`, 400 `malformed-json`, and 422 for a key that stands twice in an object.
     """
-    # The guard against text that is no text looks at JSON only, so nothing else may be read as JSON.
-    if "json" not in request.headers.get("content-type", ""):
-        raise Problem("unsupported-media-type", 415, "The body is not declared as JSON", "Send application/json.")
+    require_json(request)
     try:
         return json.loads(await request.body(), object_pairs_hook=_object)
     except (ValueError, RecursionError) as error:

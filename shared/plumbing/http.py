@@ -41,7 +41,10 @@ log = structlog.get_logger()
 Checks = Callable[[], Awaitable[Mapping[str, tuple[bool, str]]]]
 _CHECK_SECONDS = 3.0
 # Any route can meet these; each declares its own beside them.
-_COMMON = problems("malformed-json", "malformed-url", "body-too-large", "invalid-request", "database-unavailable")
+_COMMON = problems(
+    *("malformed-json", "malformed-url", "body-too-large", "unsupported-media-type", "invalid-request"),
+    "database-unavailable",
+)
 
 
 class _Api(FastAPI):

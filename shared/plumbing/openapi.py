@@ -17,6 +17,7 @@ SLUGS = {
     "not-found": 404,
     "method-not-allowed": 405,
     "body-too-large": 413,
+    "unsupported-media-type": 415,
     "invalid-request": 422,
     "too-many-requests": 429,
     "internal-error": 500,

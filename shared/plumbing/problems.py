@@ -4,7 +4,8 @@ What goes wrong with the input is a 4xx, whatever raised it; a database that is 
 a 500, which tells the client nothing but the correlation id.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Mapping
 from typing import Any
 
 import bson.errors
@@ -24,6 +25,21 @@ MEDIA_TYPE = "application/problem+json"
 _MAX_ERRORS = 20
 _MAX_GIVEN = 100
 _SAFE_INTEGER = 2**53
+# pydantic's error types whose message names a type of Python's, and what JSON calls it.
+_KINDS = {
+    **dict.fromkeys(("tuple_type", "list_type", "set_type", "frozen_set_type", "iterable_type"), "a list"),
+    **dict.fromkeys(
+        ("dict_type", "mapping_type", "model_type", "model_attributes_type", "dataclass_type"), "an object"
+    ),
+    "none_required": "null",
+}
+# How messages begin that need only another word: those of our own validators, and those about lengths.
+_WORDS = {
+    **dict.fromkeys(("Value error, ", "Assertion failed, "), ""),
+    **dict.fromkeys(("Tuple ", "Set ", "Frozenset "), "List "),
+    "Dictionary ": "Object ",
+}
+_OURS = re.compile("^(?:" + "|".join(_WORDS) + ")")
 
 
 def answer(request: Request, problem: Problem) -> Response:
@@ -65,7 +81,7 @@ def to_problem(error: Exception) -> Problem:
         case Problem():
             return error
         case RequestValidationError():
-            return _from_validation(error.errors())
+            return _from_validation(error)
         case HTTPException():
             return _from_http(error)
         case OverflowError() | UnicodeError() | bson.errors.BSONError():
@@ -83,6 +99,17 @@ def to_problem(error: Exception) -> Problem:
     )
 
 
+def require_json(request: Request) -> None:
+    """For routes that read their body themselves. Raises 415 `unsupported-media-type`."""
+    # The guard against text that is no text looks at JSON only, so nothing else may be read as JSON.
+    if "json" not in request.headers.get("content-type", ""):
+        raise _not_declared_as_json()
+
+
+def _not_declared_as_json() -> Problem:
+    return Problem("unsupported-media-type", 415, "The body is not declared as JSON", "Send application/json.")
+
+
 def _from_http(error: HTTPException) -> Problem:
     headers = {name.title(): value for name, value in (error.headers or {}).items()}
     match error.status_code:
@@ -95,11 +122,14 @@ def _from_http(error: HTTPException) -> Problem:
     return Problem(f"http-{error.status_code}", error.status_code, str(error.detail), headers=headers)
 
 
-def _from_validation(errors: Sequence[Mapping[str, Any]]) -> Problem:
+def _from_validation(error: RequestValidationError) -> Problem:
+    if isinstance(error.body, bytes):  # FastAPI parses what is declared as JSON, and hands on the rest as it came
+        return _not_declared_as_json()
+    errors = error.errors()
     if errors and errors[0]["type"] == "json_invalid":
         where = f"{errors[0]['ctx']['error']} at character {errors[0]['loc'][-1]}."
         return Problem("malformed-json", 400, "The body is not JSON", where)
-    found = [_error(error) for error in errors[:_MAX_ERRORS]]
+    found = [_error(each) for each in errors[:_MAX_ERRORS]]
     return Invalid("invalid-request", "The request is not valid", _count(len(errors)), errors=found)
 
 
@@ -110,12 +140,19 @@ def _count(number: int) -> str:
 def _error(error: Mapping[str, Any]) -> dict[str, Any]:
     place, *rest = [str(part) for part in error["loc"]] or ["body"]
     path = rest if place == "body" and rest else [place, *rest]
-    told = {"field": shorten(".".join(path)), "rule": error["type"], "message": shorten(error["msg"], 300)}
+    told = {"field": shorten(".".join(path)), "rule": error["type"], "message": shorten(_in_words_of_json(error), 300)}
     given = error.get("input")
     # A missing field's input is its whole parent, and a container could hold a secret beside the fault.
     if error["type"] != "missing" and (given is None or isinstance(given, str | int | float)):
         told["given"] = "***" if any(names_a_secret(part) for part in path) else _scalar(given)
     return told
+
+
+def _in_words_of_json(error: Mapping[str, Any]) -> str:
+    """Say what pydantic says of Python's types in the words of who sends JSON."""
+    if error["type"] in _KINDS:
+        return f"Input should be {_KINDS[error['type']]}"
+    return _OURS.sub(lambda found: _WORDS[found[0]], str(error["msg"]))
 
 
 def _scalar(value: Any) -> Any:

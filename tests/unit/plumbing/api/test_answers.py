@@ -168,7 +168,7 @@ async def test_openapi_shows_problems_as_what_they_are(api: FastAPI, client: htt
     operation = document["paths"]["/api/shop/v1/orders/{shop}"]["post"]
     assert operation["operationId"] == "place_order"
     responses = operation["responses"]
-    assert sorted(responses) == ["201", "400", "401", "404", "409", "413", "422", "503"]
+    assert sorted(responses) == ["201", "400", "401", "404", "409", "413", "415", "422", "503"]
     assert responses["404"]["description"] == "`shop-unknown`"
     assert responses["401"]["description"] == "`token-missing`"
     assert list(responses["422"]["content"]) == ["application/problem+json"]

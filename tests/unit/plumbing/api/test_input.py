@@ -6,12 +6,13 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import BaseModel, Field, field_validator
 
-from shared.plumbing.http import problems
-from tests.unit.plumbing.api.shop import LIMIT, post, problem
+from shared.plumbing.http import create_api, problems
+from tests.unit.plumbing.api.shop import LIMIT, SETTINGS, post, problem
 
 
 @pytest.mark.parametrize(
@@ -48,6 +49,51 @@ async def test_every_broken_rule_names_field_rule_and_what_was_given(client: htt
         ("colour", "extra_forbidden", "red"),
     ]
     assert document["errors"][0]["message"] == "Field required"
+
+
+class _Place(BaseModel): ...
+
+
+class _Basket(BaseModel):
+    rows: tuple[int, ...] = Field(default=(), max_length=1)
+    tags: frozenset[str] = frozenset()
+    prices: dict[str, int] = {}
+    place: _Place | None = None
+    nothing: None = None
+    even: int = 0
+
+    @field_validator("even")
+    @classmethod
+    def _is_even(cls, value: int) -> int:
+        if value % 2:
+            raise ValueError("must be even")
+        return value
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ([], "Input should be an object"),
+        ({"rows": "x"}, "Input should be a list"),
+        ({"tags": 1}, "Input should be a list"),
+        ({"prices": []}, "Input should be an object"),
+        ({"place": "x"}, "Input should be an object"),
+        ({"nothing": 1}, "Input should be null"),
+        ({"rows": [1, 2]}, "List should have at most 1 item after validation, not 2"),
+        ({"even": 3}, "must be even"),
+        ({"even": "x"}, "Input should be a valid integer, unable to parse string as an integer"),
+    ],
+)
+async def test_messages_are_in_words_of_json(body: Any, message: str) -> None:
+    router = APIRouter()
+
+    @router.put("/basket")
+    async def keep(basket: _Basket) -> None: ...
+
+    api = create_api(service="x", title="X", version="1", settings=SETTINGS, routers=[router])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(api), base_url="http://x") as own:
+        document = problem(await own.put("/basket", json=body), 422, "invalid-request")
+    assert [error["message"] for error in document["errors"]] == [message]
 
 
 async def test_a_wrong_query_parameter_is_named_with_its_place(client: httpx.AsyncClient) -> None:
@@ -118,8 +164,13 @@ async def test_text_that_only_looks_odd_passes(client: httpx.AsyncClient, body: 
 
 async def test_a_body_of_another_kind_is_refused(client: httpx.AsyncClient) -> None:
     for kind in ("text/plain", "text/html", "nonsense", "application/x-www-form-urlencoded"):
-        document = problem(await post(client, b'{"name": "12345"}', kind), 422, "invalid-request")
+        document = problem(await post(client, b'{"name": "12345"}', kind), 415, "unsupported-media-type")
         assert "12345" not in json.dumps(document)
+
+
+async def test_json_of_a_kind_of_its_own_is_json(client: httpx.AsyncClient) -> None:
+    for kind in ("application/json; charset=utf-8", "application/merge-patch+json"):
+        assert (await post(client, b'{"name": "Tee"}', kind)).status_code == 201
 
 
 async def test_a_missing_body_is_refused(client: httpx.AsyncClient) -> None:

@@ -105,7 +105,8 @@ class JwksSource:
             document = json.loads(await self._fetch(self._url))
             changed = self.replace(document)
         except Exception as error:  # noqa: BLE001 - whatever the issuer does, the last good keys stay
-            log.warning("jwks_refresh_failed", url=self._url, error=repr(error), keys_known=self.known)
+            # The type alone: an HTTP client's error carries its whole connection, and a document may be in a parser's.
+            log.warning("jwks_refresh_failed", url=self._url, error=type(error).__name__, keys_known=self.known)
             return False
         if changed:
             log.info("jwks_changed", url=self._url, kids=sorted(self._keys))

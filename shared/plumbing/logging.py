@@ -136,6 +136,14 @@ def configure_logging(service: str, level: str, fmt: Literal["json", "console"],
     _bridge_standard_library(threshold)
 
 
+def _worth_telling(record: logging.LogRecord) -> bool:
+    """Whether a line of the server is not just its advice on WebSockets: two warnings for any request that asks.
+
+    We have none, and answer such a request as the plain one that it also is.
+    """
+    return not str(record.msg).startswith(("Unsupported upgrade request", "No supported WebSocket library"))
+
+
 def _bridge_standard_library(threshold: int) -> None:
     logging.basicConfig(handlers=[_Bridge()], level=threshold, force=True)
     logging.captureWarnings(capture=True)
@@ -147,5 +155,6 @@ def _bridge_standard_library(threshold: int) -> None:
             logger = logging.getLogger(name)
             logger.handlers.clear()
             logger.propagate = True
+    logging.getLogger("uvicorn.error").addFilter(_worth_telling)
     # Each request has its canonical line; see shared.plumbing.request_context.
     logging.getLogger("uvicorn.access").disabled = True

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestServer
+from structlog.testing import capture_logs
 
 from shared.plumbing.jwks import JwksSource, fetch_jwks
 from shared.plumbing.keys import SigningKey
@@ -75,6 +76,22 @@ async def test_the_last_good_keys_stay_while_the_issuer_is_down_or_answers_nonse
     issuer.down, issuer.keys = False, ()
     assert not await source.refresh()
     assert source.get("k1") is not None
+
+
+async def test_a_failed_fetch_is_logged_with_the_kind_of_failure_alone() -> None:
+    issuer = Issuer(FIRST)
+    issuer.down = True
+    with capture_logs() as logs:
+        assert not await JwksSource(URL, issuer).refresh()
+    assert logs == [
+        {
+            "event": "jwks_refresh_failed",
+            "log_level": "warning",
+            "url": URL,
+            "error": "ConnectionError",
+            "keys_known": False,
+        }
+    ]
 
 
 async def test_a_withdrawn_key_is_gone_after_the_next_fetch() -> None:

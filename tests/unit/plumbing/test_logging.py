@@ -46,6 +46,14 @@ def output() -> Iterator[Log]:
     root.setLevel(level)
 
 
+def test_the_servers_advice_on_websockets_is_left_out(output: Log) -> None:
+    server = logging.getLogger("uvicorn.error")
+    server.warning("Unsupported upgrade request.")
+    server.warning("No supported WebSocket library detected. Please use \"pip install 'uvicorn[standard]'\"")
+    server.warning("Invalid HTTP request received.")
+    assert [line["event"] for line in output.lines] == ["Invalid HTTP request received."]
+
+
 def test_an_event_is_one_json_object_with_the_bound_context(output: Log) -> None:
     structlog.contextvars.bind_contextvars(correlation_id="c1")
     structlog.get_logger().info("order_placed", order_id="o1", count=2)

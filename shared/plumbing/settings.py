@@ -63,7 +63,6 @@ class PlatformSettings(Settings):
     topic_partitions: int = Field(default=6, gt=0, le=1000)
     # 1 suits a single broker; a cluster wants 3 (with min.insync.replicas 2).
     topic_replication: int = Field(default=1, gt=0, le=9)
-    otlp_endpoint: Url | None = None
 
 
 class ServiceSettings(Settings):

@@ -40,7 +40,6 @@ def test_settings_are_read_from_the_environment(environment: pytest.MonkeyPatch)
     assert settings.log_level == "DEBUG"
     assert settings.outgoing_allow == {"127.0.0.1:8301", "addon:8301", "[::1]:80"}
     assert settings.topic_partitions == 6
-    assert settings.otlp_endpoint is None
 
 
 def test_nothing_may_be_called_inside_by_default(environment: pytest.MonkeyPatch) -> None:

@@ -56,7 +56,7 @@ def router(access: Access, reads: Reads, store: InstallationStore, availability:
         waiting = availability.unavailable(addon) is not None
         found = preflight.rows(user.user_id, account, listing, places, live, will_wait=waiting)
         if not found and listing["visibility"] == Visibility.PRIVATE:
-            raise refusals.addon_not_found()
+            raise refusals.not_known_yet("addon")  # as if it did not exist
         answer = {
             "addon": addon,
             "addon_name": listing["name"],

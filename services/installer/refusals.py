@@ -40,6 +40,9 @@ _TITLES: dict[str, str] = {
 }
 
 
+_NAMES = {"addon": "add-on"}
+
+
 def addon_not_found() -> Problem:
     """The add-on does not exist, for this caller at least."""
     return NotFound("addon-not-found", "There is no such add-on")
@@ -59,7 +62,7 @@ def not_known_yet(what: str) -> Problem:
     """Nothing was heard of it; news of it may be on its way."""
     return NotFound(
         f"{what}-not-known-yet",
-        f"The {what} is not known here yet",
+        f"The {_NAMES.get(what, what)} is not known here yet",
         "If it was made just now, repeat the request in a moment.",
         {"Retry-After": str(RETRY_AFTER_SECONDS)},
     )
@@ -86,7 +89,8 @@ def of_rules(
     if slug is None:
         return None
     if slug == Blocker.ADDON_NOT_VISIBLE:
-        return addon_not_found()
+        # As if nothing was ever heard of it: another answer would tell that a private add-on exists.
+        return not_known_yet("addon")
     if slug == Blocker.ALREADY_INSTALLED and live is not None:
         return already_installed(live, judged.blockers)
     if slug == REGION_NOT_ACKNOWLEDGED:

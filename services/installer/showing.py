@@ -62,7 +62,7 @@ def screen(one: Installation) -> Screen | None:
 def next_action(one: Installation) -> dict[str, Any] | None:
     """What happens by itself; null when all is done."""
     if one.flight is not None:
-        return {"action": "await-answer", "at": one.flight.until}
+        return {"action": "await-answer", "at": one.flight.quiet_at}  # at the latest; the lease is no deadline
     if one.state is State.REQUESTED or one.state is State.CHECKING:
         return {"action": "ask-workspace", "at": one.next_action_at}
     if one.state is State.WAITING:

@@ -1,6 +1,8 @@
 """The one door, with the real services behind it."""
 
 import re
+import socket
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -115,3 +117,13 @@ def test_the_page_for_people_is_there(marketplace: Marketplace) -> None:
 
     assert page.status_code == 200
     assert "<title>Souk</title>" in page.text
+
+
+def test_uploads_that_break_off_shut_nobody_out(marketplace: Marketplace) -> None:
+    address = urlsplit(marketplace.url)
+    request = b"POST /api/auth/v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n\r\n{}"
+    for _ in range(20):
+        with socket.create_connection((address.hostname, address.port)) as broken:
+            broken.sendall(request)
+
+        assert httpx.get(f"{marketplace.url}/api/auth/v1/providers").status_code == 200

@@ -193,7 +193,7 @@ def test_without_kafka_installs_are_accepted_and_completed_later(
     mortal_kafka.start("kafka")
 
     assert [answer.status_code for answer in answers] == [202] * 3
-    assert took < 5
+    assert took < 20  # nobody waits for the broker, who stays away for longer
     assert {(one["outcome"], one["state"]) for one in waiting} == {("pending", "REQUESTED")}
     assert read == [200] * 4
     for answer in answers:

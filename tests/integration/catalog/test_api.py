@@ -246,9 +246,18 @@ async def test_installs_are_counted_and_health_is_shown(catalog: Catalog) -> Non
 
     def state(version: int, name: str, installation: str) -> InstallationChanged:
         return InstallationChanged(
-            version=version, installation_id=installation, workspace_id=new_id(), addon_key="counted",
-            generation=1, user_id=new_id(), state=name, outcome="pending", cleanup="none", seq=1,
-            requested_at=now, changed_at=now,
+            version=version,
+            installation_id=installation,
+            workspace_id=new_id(),
+            addon_key="counted",
+            generation=1,
+            user_id=new_id(),
+            state=name,
+            outcome="pending",
+            cleanup="none",
+            seq=1,
+            requested_at=now,
+            changed_at=now,
         )
 
     first, second = new_id(), new_id()

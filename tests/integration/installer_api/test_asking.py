@@ -120,7 +120,7 @@ async def test_after_a_failure_a_new_request_is_the_next_generation(installer: I
         ({}, {}, {"products": ["other"]}, 422, "product-not-compatible"),
         ({}, {}, {"minimal_plan": "PRO"}, 422, "plan-too-low"),
         ({}, {"region": "eu"}, {}, 422, "region-not-acknowledged"),
-        ({}, {}, {"visibility": "private"}, 404, "addon-not-found"),
+        ({}, {}, {"visibility": "private"}, 404, "addon-not-known-yet"),
         ({}, {}, {"deleted": True}, 404, "addon-not-found"),
         ({}, {"deleted": True}, {}, 404, "workspace-not-found"),
     ],

@@ -213,7 +213,7 @@ def test_slow_answer_comes_in_the_end(addon: Running, addon_id: str) -> None:
 
 
 def test_late_answer_has_its_effect_before_the_caller_gives_up(addon: Running, addon_id: str) -> None:
-    addon.behave(mode="late", seconds=5)
+    addon.behave(mode="late", seconds=60)
     market = addon.marketplace
     with pytest.raises(httpx.ReadTimeout):
         httpx.post(
@@ -224,7 +224,7 @@ def test_late_answer_has_its_effect_before_the_caller_gives_up(addon: Running, a
         )
     assert addon.install(addon_id)["status"] == "ACTIVE"
     answer = market.call(addon.url, "INSTALLED", addon_id)
-    assert (answer.status_code, answer.elapsed.total_seconds() < 3) == (200, True)
+    assert (answer.status_code, answer.elapsed.total_seconds() < 30) == (200, True)
     assert addon.calls(addon_id)[1]["duplicate"] is True
 
 

@@ -40,7 +40,7 @@ async def test_without_a_hash_the_answer_is_no_and_costs_as_much() -> None:
         started = time.process_time()
         assert not await subject.verify(known, "wrong horse")
         times[name] = time.process_time() - started
-    assert 0.5 < times["unknown"] / times["known"] < 2
+    assert 0.2 < times["unknown"] / times["known"] < 5  # without a hash to compare with it would be a thousandth
 
 
 async def test_another_cost_makes_a_hash_outdated() -> None:

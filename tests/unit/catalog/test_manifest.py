@@ -203,7 +203,7 @@ def test_a_long_list_of_errors_is_cut_and_says_so() -> None:
 def test_a_hostile_manifest_of_the_largest_size_is_judged_in_moments(hostile: Json) -> None:
     started = time.process_time()
     validate_manifest(hostile)
-    assert time.process_time() - started < 3
+    assert time.process_time() - started < 15  # half a second; what grows with the square takes minutes
 
 
 json_values = st.recursive(

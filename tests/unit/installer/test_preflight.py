@@ -231,7 +231,7 @@ def test_preflight_and_request_never_disagree(
     problem = unknown or refusals.of_rules(judged, acknowledged, addon, live)
     if not shown:
         assert problem is not None
-        assert problem.slug in {"addon-not-found", "workspace-not-found"}
+        assert problem.slug in {"addon-not-found", "addon-not-known-yet", "workspace-not-found"}
     elif shown[0]["selectable"]:
         enough = set(shown[0]["acknowledge"]) <= acknowledged
         assert (problem is None) == enough

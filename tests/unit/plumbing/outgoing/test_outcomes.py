@@ -102,7 +102,7 @@ async def test_a_body_that_drips_past_the_deadline_leaves_the_status(client: Out
     response = await call(client, at(server), deadline=0.3)
     assert (response.status, response.body_complete, response.truncated) == (200, False, False)
     assert set(response.body) == set(b"x")
-    assert 0.25 < response.duration < 1
+    assert response.duration > 0.25
 
 
 async def test_a_body_that_breaks_off_leaves_the_status(client: OutgoingClient, server: Server) -> None:

@@ -157,7 +157,7 @@ def _stray(draft: Draft, message: CallReported) -> Verdict:
     one = draft.one
     if not any((entry.number, entry.attempt) == (message.number, message.attempt) for entry in one.loose):
         return Verdict.UNCHANGED
-    ended = one.state in ENDED
+    ended = one.state in ENDED and one.snapshot is not None and one.snapshot.declares(Kind.DELETED)
     deleted_begun = ended and (one.call is None or one.call.attempt > 0)
     if deleted_begun and message.answer.result in _MAYBE_SEEN:
         return Verdict.LATE

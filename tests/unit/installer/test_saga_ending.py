@@ -269,6 +269,15 @@ def test_a_late_no_needs_nothing() -> None:
     assert story.one.call.number == 2
 
 
+def test_a_late_yes_of_an_add_on_that_wants_no_deleted_needs_nothing() -> None:
+    story = Story()
+    story.addon = addon(hooks={"INSTALLED": "/installed"})
+    story.delivering().when(CancelAsked(USER))
+    assert late(story).verdict is Verdict.APPLIED
+    assert story.one.loose == ()
+    assert story.at_rest()
+
+
 def test_an_attempt_of_an_uninstalled_one_may_still_be_loose() -> None:
     story = Story().delivering().after(6)
     story.due()

@@ -10,7 +10,7 @@ from datetime import timedelta
 
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from services.installer.documents import from_document, to_document
 from services.installer.domain import Flight, Kind, webhook_id
@@ -34,6 +34,10 @@ from shared.contracts.reasons import WaitingFor
 from tests.unit.installer.story import USER, Story, addon
 
 ANSWERS = st.sampled_from([Answer(result, status=200 if result is Result.OK else None) for result in Result])
+RARELY = st.integers(0, 7).map(lambda number: number == 7)
+SELDOM_DOWN = st.sampled_from([None, None, None, None, WaitingFor.ADDON, WaitingFor.MAINTENANCE])
+# Mostly the pauses between one step and the next; now and then a deadline's length.
+PAUSES = st.sampled_from([0.05, 1, 1, 3, 3, 7, 7, 25, 31, 130, 700, 3700, 90_000])
 OUTCOME_EVENTS = {"AddOnInstalled", "InstallFailed"}
 ENDED = (State.FAILED, State.UNINSTALLED)
 
@@ -48,12 +52,13 @@ class InstallationMachine(RuleBasedStateMachine):
         self.story = Story()
         self.unsent: list[int] = [1]
         self.begun: list[Flight] = []
+        self.answers: dict[tuple[Kind, int, int], set[Result]] = {}
         self.outcome = Outcome.PENDING
         self.closed = False
 
     @initialize(
-        hooks=st.sampled_from([("INSTALLED", "DELETED"), ("INSTALLED",), ("DELETED",), ()]),
-        if_unavailable=st.sampled_from(["wait", "fail"]),
+        hooks=st.sampled_from([("INSTALLED", "DELETED")] * 5 + [("INSTALLED",), ("DELETED",), ()]),
+        if_unavailable=st.sampled_from(["wait", "wait", "fail"]),
     )
     def add_on(self, hooks: tuple[str, ...], if_unavailable: str) -> None:
         self.story = Story(if_unavailable=if_unavailable)
@@ -69,7 +74,7 @@ class InstallationMachine(RuleBasedStateMachine):
         self.unsent += questions[self._known_questions :]
         self._known_questions = len(questions)
         flight = one.flight
-        if flight is not None and not any(same_attempt(flight, other) for other in self.begun):
+        if flight is not None and name_of(flight) not in map(name_of, self.begun):
             self._begins(flight)
 
     _known_questions = 1
@@ -81,20 +86,16 @@ class InstallationMachine(RuleBasedStateMachine):
             assert one.state in (State.DELIVERING, State.INSTALLED)
         else:
             assert one.state in ENDED
-            assert all(entry.quiet_at <= self.story.now for entry in one.loose), "an INSTALLED may still be heard"
+            silent = [each for each in self.begun if each.kind is Kind.INSTALLED and name_of(each) not in self.answers]
+            assert all(each.quiet_at <= self.story.now for each in silent), "an INSTALLED may still be heard"
 
-    @rule(pause=st.sampled_from([0.05, 1, 3, 7, 25, 31, 130, 700, 3700, 90_000]))
+    @rule(pause=PAUSES)
     def time_passes(self, pause: float) -> None:
         self.story.after(pause)
 
-    @rule(
-        lease=st.booleans(),
-        unavailable=st.sampled_from([None, None, WaitingFor.ADDON, WaitingFor.MAINTENANCE]),
-        previous=st.booleans(),
-        probe=st.booleans(),
-    )
-    def somebody_looks(self, lease: bool, unavailable: WaitingFor | None, previous: bool, probe: bool) -> None:
-        self.story.due(lease=lease, unavailable=unavailable, previous_open=previous, probe=probe)
+    @rule(no_slot=RARELY, unavailable=SELDOM_DOWN, previous=RARELY, probe=st.booleans())
+    def somebody_looks(self, no_slot: bool, unavailable: WaitingFor | None, previous: bool, probe: bool) -> None:
+        self.story.due(lease=not no_slot, unavailable=unavailable, previous_open=previous, probe=probe)
         self._after()
 
     @rule()
@@ -102,8 +103,7 @@ class InstallationMachine(RuleBasedStateMachine):
         due_at = self.story.one.due_at
         if due_at is not None:
             self.story.now = max(self.story.now, due_at)
-            self.story.due()
-            assert self.story.one.due_at != due_at or self.story.one.flight is not None, "it would be due for ever"
+            assert self.story.due().verdict is Verdict.APPLIED, "it would be due for ever"
             self._after()
 
     @rule(target=replies, again=st.booleans())
@@ -113,23 +113,26 @@ class InstallationMachine(RuleBasedStateMachine):
         self._after()
         return self.story.answer(check=number)
 
-    @rule(reply=replies, lease=st.booleans(), unavailable=st.sampled_from([None, WaitingFor.ADDON]), good=st.booleans())
+    @rule(reply=replies, no_slot=RARELY, unavailable=SELDOM_DOWN, bad=RARELY)
     def an_answer_arrives(
-        self, reply: WorkspaceChecked, lease: bool, unavailable: WaitingFor | None, good: bool
+        self, reply: WorkspaceChecked, no_slot: bool, unavailable: WaitingFor | None, bad: bool
     ) -> None:
-        answer = reply if good else reply.model_copy(update={"verified": False})
-        around = self.story.around(lease=lease, unavailable=unavailable)
-        self.story.when(Checked(f"{reply.check}-{good}", answer, around))
+        answer = reply.model_copy(update={"verified": False}) if bad else reply
+        around = self.story.around(lease=not no_slot, unavailable=unavailable)
+        self.story.when(Checked(f"{reply.check}-{bad}", answer, around))
         self._after()
 
+    @precondition(lambda self: self.begun)
     @rule(answer=ANSWERS, which=st.integers(0, 30), wait=st.sampled_from([None, 100]))
+    def any_attempt_reports(self, answer: Answer, which: int, wait: int | None) -> None:
+        """Any that was ever begun: at once, late, again, in any order."""
+        self.an_attempt_reports(answer, which, wait)
+
     def an_attempt_reports(self, answer: Answer, which: int, wait: int | None) -> None:
-        """Any attempt that was ever begun: at once, late, again, in any order."""
-        if not self.begun:
-            return
         flight = self.begun[which % len(self.begun)]
         retry_after = None if wait is None else timedelta(seconds=wait)
         report = CallReported(flight.kind, flight.number, flight.attempt, replace(answer, retry_after=retry_after))
+        self.answers.setdefault(name_of(flight), set()).add(answer.result)
         decision = self.story.when(report)
         self._after()
         if decision.verdict is Verdict.LATE:
@@ -138,8 +141,15 @@ class InstallationMachine(RuleBasedStateMachine):
             assert self.story.one.calls == deleted + 1
             self._after()
 
-    @rule()
-    def cancelled(self) -> None:
+    @precondition(lambda self: self.begun)
+    @rule(answer=ANSWERS)
+    def the_newest_attempt_reports(self, answer: Answer) -> None:
+        self.an_attempt_reports(answer, len(self.begun) - 1, None)
+
+    @rule(really=RARELY)
+    def cancelled(self, really: bool) -> None:
+        if not really:
+            return
         pending = self.story.one.pending
         verdict = self.story.when(CancelAsked(USER)).verdict
         assert (verdict is Verdict.APPLIED) == pending
@@ -219,10 +229,15 @@ class InstallationMachine(RuleBasedStateMachine):
     def what_may_have_been_seen_is_cleaned_up(self) -> None:
         one = self.story.one
         wants = one.snapshot is not None and one.snapshot.declares(Kind.DELETED)
-        if one.state is State.FAILED and wants and one.loose:
+        if one.state is State.FAILED and wants and any(self._maybe_seen(each) for each in self.begun):
             assert one.cleanup is not Cleanup.NONE
         if one.state is State.UNINSTALLED:
             assert (one.cleanup is not Cleanup.NONE) == wants
+
+    def _maybe_seen(self, flight: Flight) -> bool:
+        """Whether the add-on may have heard this INSTALLED and not said no."""
+        first = self.answers.get(name_of(flight), {Result.UNKNOWN})
+        return flight.kind is Kind.INSTALLED and first <= {Result.OK, Result.UNKNOWN}
 
     @invariant()
     def rights_follow_the_state(self) -> None:
@@ -253,9 +268,27 @@ class InstallationMachine(RuleBasedStateMachine):
             assert states[-1] == one.state
         assert [entry["n"] for entry in one.history] == list(range(one.steps - len(one.history) + 1, one.steps + 1))
 
+    def teardown(self) -> None:
+        """In a world that is well again, everything comes to an end by itself."""
+        for _ in range(40):
+            one = self.story.one
+            if one.flight is not None:
+                self.an_attempt_reports(Answer(Result.OK), len(self.begun) - 1, None)
+            elif one.state in (State.REQUESTED, State.CHECKING) and one.check.sent_at is None:
+                self.story.when(CheckSent(one.check.number))
+            elif one.state is State.CHECKING:
+                self.story.when(Checked(f"last-{one.check.number}", self.story.answer(), self.story.around()))
+            elif one.due_at is not None:
+                self.story.now = max(self.story.now, one.due_at)
+                self.story.due()
+            else:
+                return
+            self._after()
+        raise AssertionError(f"it never ends: {self.story.one}")
 
-def same_attempt(one: Flight, other: Flight) -> bool:
-    return (one.kind, one.number, one.attempt) == (other.kind, other.number, other.attempt)
+
+def name_of(flight: Flight) -> tuple[Kind, int, int]:
+    return flight.kind, flight.number, flight.attempt
 
 
 TestInstallation = InstallationMachine.TestCase

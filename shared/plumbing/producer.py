@@ -12,12 +12,14 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.plumbing.records import Record
+from shared.plumbing.tasks import end
 
 log = structlog.get_logger()
 
 LINGER_MS = 3  # one network round trip's worth of waiting buys batches of tens under load
 BATCH_BYTES = 131_072
 RETRY_SECONDS = 2.0
+START_SECONDS = 2.0  # what a start may still take when the producer is told to end
 
 
 class ProducerUnavailableError(Exception):
@@ -80,13 +82,17 @@ class Producer:
                 max_batch_size=BATCH_BYTES,
                 request_timeout_ms=15_000,
             )
+            starting = asyncio.ensure_future(candidate.start())
             try:
-                await candidate.start()
+                await asyncio.shield(starting)
             except (KafkaError, OSError) as exc:
                 log.warning("producer_not_connected", error=type(exc).__name__)
                 await self._stop(candidate)
                 await asyncio.sleep(RETRY_SECONDS)
             except BaseException:  # cancelled: a short command ends before the connection stands
+                # aiokafka forgets its first connection, open, if it is interrupted at the wrong moment.
+                await asyncio.wait([starting], timeout=START_SECONDS)
+                await end(starting)
                 await self._stop(candidate)
                 raise
             else:

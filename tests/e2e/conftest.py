@@ -9,6 +9,7 @@ import pytest
 from deploy.local.broker import Engine, choose
 from deploy.local.stack import Stack
 from tests.e2e.marketplace import Marketplace, SampleAddOn
+from tests.e2e.people import Caller
 from tests.e2e.publisher_site import Site, publisher_site
 from tests.e2e.topics import Topics
 
@@ -83,6 +84,14 @@ def marketplace(stack: Stack, topics: Topics, site: Site) -> Iterator[Marketplac
     made.open_accounts()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="session")
+def mallory(marketplace: Marketplace) -> Caller:
+    """Somebody with an account, a publisher even, and no good intentions."""
+    person = marketplace.customer("Mallory")
+    marketplace.make_publisher(person)
+    return person
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -196,7 +196,7 @@ def test_a_token_dies_with_the_uninstall(
 
 
 def test_an_expired_token_says_that_it_is(marketplace: Marketplace, first_token: str) -> None:
-    """The token is from the beginning of the run, so this rarely waits for its end."""
+    """The token is from the beginning of the run, so in a whole run there is little left to wait for."""
     eventually(
         lambda: answers(marketplace, first_token) == {(401, "token-expired")}, "the end of a token in use", seconds=120
     )

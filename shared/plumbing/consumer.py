@@ -75,8 +75,6 @@ class Consumers:
             max_records=subscription.max_records,
             session_timeout_ms=9_000,
             heartbeat_interval_ms=2_000,
-            # A fetch returns as soon as there is a record; this is only how often an idle consumer asks again.
-            fetch_max_wait_ms=2_000,
             rebalance_timeout_ms=15_000,
             title=f"{self._service}:{subscription.topic.name}",
         )

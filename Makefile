@@ -6,6 +6,8 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCAL  := $(PYTHON) -m deploy.local
 VENV   := .venv/bin
 PYTEST := $(VENV)/python -m pytest
+# The quick ones first; and the threads that watch the stack in the last ones disturb hypothesis.
+IN_ORDER := tests/unit tests/contracts tests/meta tests/integration tests/e2e
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / && $$1 != "help" {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -25,7 +27,7 @@ logs: ## the ends of the logs (PART="installer kafka" only these, FOLLOW=1 go on
 
 test: ## set up and run the tests, but for the slow ones
 	@$(LOCAL) setup
-	$(PYTEST) -m "not slow" $(T)
+	$(PYTEST) $(IN_ORDER) -m "not slow" $(T)
 
 test-unit: ## the tests without any server: units, contracts, architecture
 	@$(LOCAL) setup --only-python
@@ -41,7 +43,7 @@ test-e2e: ## the tests of the whole, through the gateway only
 
 test-all: ## every test, the slow ones too
 	@$(LOCAL) setup
-	$(PYTEST) $(T)
+	$(PYTEST) $(IN_ORDER) $(T)
 
 lint: ## style, formatting, import rules, spelling
 	@$(LOCAL) setup --only-python

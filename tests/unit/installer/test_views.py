@@ -79,7 +79,7 @@ def test_a_fresh_request_says_what_it_waits_for_and_until_when() -> None:
     [
         ({"state": State.CHECKING}, {"action": "ask-workspace", "at": LATER}),
         ({"state": State.DELIVERING, "call": CALL}, {"action": "call-addon", "at": LATER}),
-        ({"state": State.DELIVERING, "call": CALL, "flight": FLIGHT}, {"action": "await-answer", "at": LATER}),
+        ({"state": State.DELIVERING, "call": CALL, "flight": FLIGHT}, {"action": "await-answer", "at": DEADLINE}),
         ({"state": State.DELIVERING}, {"action": "look-again", "at": LATER}),
         ({"state": State.WAITING, "call": CALL}, {"action": "look-again", "at": LATER}),
         ({"state": State.INSTALLED, "outcome": Outcome.INSTALLED, "due_at": None}, None),

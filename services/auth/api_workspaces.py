@@ -4,6 +4,7 @@ from typing import Annotated
 
 import structlog
 from fastapi import APIRouter, Query, Request
+from pydantic import Field
 
 from services.auth import workspaces as rules
 from services.auth.domain import Account, Change
@@ -11,7 +12,7 @@ from services.auth.store import Documents
 from services.auth.store_workspaces import WorkspaceReads
 from services.auth.texts import is_id
 from services.auth.tokens import new_id
-from services.auth.views_workspaces import MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
+from services.auth.views_workspaces import MAX_MEMBERS, MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
 from services.auth.web import cause
 from services.auth.workspaces import Workspace
 from shared.plumbing.clock import Clock
@@ -20,6 +21,8 @@ from shared.plumbing.http import Page, decode_cursor, encode_cursor, problems
 from shared.plumbing.security import CurrentUser, Principal
 
 log = structlog.get_logger()
+
+Skip = Annotated[int, Field(ge=0, le=MAX_MEMBERS)]
 
 _READ = problems("token-missing", "404 workspace-not-found")
 _MANAGE = problems("token-missing", "403 not-admin", "404 workspace-not-found", "409 workspace-owned-by-product")
@@ -99,8 +102,8 @@ def router(
         """Who is in the workspace. For its owners and admins."""
         if rules.membership(await seen(workspace_id, principal), principal.user_id) not in rules.MANAGING:
             raise Forbidden("not-admin", "Only owners and admins of the workspace may do this")
-        (skip,) = decode_cursor(cursor, tuple[int]) if cursor else (0,)
-        found = await reads.members(workspace_id, max(0, skip), limit + 1)
+        (skip,) = decode_cursor(cursor, tuple[Skip]) if cursor else (0,)
+        found = await reads.members(workspace_id, skip, limit + 1)
         members = found.members if found else ()
         ids = [one.user_id for one in members if one.user_id is not None]
         named = users.collection.find({"_id": {"$in": ids}}, {"display_name": 1})

@@ -6,6 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
+from shared.plumbing.http import encode_cursor
 from tests.integration.auth.conftest import API, Auth, Session, slug
 
 WORKSPACES = f"{API}/workspaces"
@@ -184,3 +185,14 @@ async def test_parallel_changes_of_one_workspace_all_take_effect(auth: Auth) -> 
     )
     assert {answer.status_code for answer in answers} == {200}
     assert sorted(answer.json()["version"] for answer in answers) == list(range(2, 10))
+
+
+@pytest.mark.parametrize("position", [-1, 10_001, 2**31, 2**62])
+async def test_a_forged_position_among_the_members_is_refused(auth: Auth, position: int) -> None:
+    ada = await auth.person()
+    workspace = (await auth.http.post(WORKSPACES, json={"name": "East"}, headers=ada.headers)).json()["id"]
+    params = {"cursor": encode_cursor((position,))}
+
+    answer = await auth.http.get(f"{WORKSPACES}/{workspace}/members", params=params, headers=ada.headers)
+
+    assert (answer.status_code, answer.json()["slug"]) == (400, "invalid-cursor")

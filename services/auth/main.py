@@ -46,10 +46,6 @@ NAME = "auth"
 MAX_BODY = 3_000_000
 
 
-# An install waits for the answer; ten milliseconds of it cost half a percent of a core.
-CHECK_WAIT_MS = 10
-
-
 def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     """Wire the service; nothing connects yet."""
     client = connect(platform.mongo_url.get_secret_value(), app_name=f"souk-{NAME}")
@@ -154,7 +150,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
                 topics.INSTALLER_WORKSPACE_CHECKS,
                 (installer.CheckWorkspace,),
                 checks.on_checks,
-                idle_wait_ms=CHECK_WAIT_MS,
+                rest=0,
             ),
         ),
         outboxes=(outbox,),

@@ -1,6 +1,7 @@
 """What others hear of a write: its events at once, and its state as far as somebody can make use of it."""
 
 import asyncio
+from collections.abc import Sequence
 
 from services.installer.domain import Installation
 from services.installer.metrics import OUTCOMES
@@ -34,6 +35,14 @@ class Announcer:
             self._tell(after.id)
         if before is not None and before.pending and not after.pending:
             OUTCOMES.labels(after.outcome, after.reason or "").inc()
+
+    def take(self, installation_id: str) -> Sequence[str]:
+        """See `Clearing`."""
+        return self._outbox.take(installation_id)
+
+    def give_back(self, installation_id: str, ids: Sequence[str]) -> None:
+        """See `Clearing`."""
+        self._outbox.give_back(installation_id, ids)
 
     def _tell(self, installation_id: str) -> None:
         timer = self._later.pop(installation_id, None)

@@ -17,6 +17,8 @@ from shared.contracts.reasons import SIDE_OF, FailureReason
 from shared.plumbing.mongo import Document
 
 SOURCE = "/souk/installer"
+NOT_IN_STATE = ("history", "outbox", "snapshot", "settings", "applied", "workspace")
+"""What makes documents large, and no state record needs."""
 
 
 def requested(one: Installation, now: datetime) -> Envelope[Message]:

@@ -8,7 +8,7 @@ from services.installer.addresses import address_book
 from services.installer.announcing import Announcer
 from services.installer.calling import Caller
 from services.installer.calls import Signer
-from services.installer.events import health_state, installation_state
+from services.installer.events import NOT_IN_STATE, health_state, installation_state
 from services.installer.handlers import CheckHandler
 from services.installer.health import Health
 from services.installer.keys import AddOnKeys
@@ -47,8 +47,6 @@ PRODUCES = (
     installer.CheckWorkspace,
     installer.AddOnHealthChanged,
 )
-# An answer is awaited by a person; the other topics only keep us informed.
-ANSWER_WAIT_MS = 10
 
 
 def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
@@ -67,7 +65,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
 
     store = InstallationStore(database, Saga(settings), clock, history_retention=settings.history_retention)
     outbox = OutboxRelay(store.collection, producer, clock, on_sent=store.clear_sent)
-    states = StateRelay(store.collection, installation_state, producer, clock)
+    states = StateRelay(store.collection, installation_state, producer, clock, without=NOT_IN_STATE, clearing=store)
     store.connect(Announcer(outbox, states))
     health = Health(database["addon_health"], known.notices.collection, settings, clock)
     breakers = StateRelay(health.collection, health_state, producer, clock)
@@ -107,7 +105,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         dead_letters=DeadLetters(database["dead_letters"], clock),
         produces=PRODUCES,
         subscriptions=(
-            Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, idle_wait_ms=ANSWER_WAIT_MS),
+            Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, rest=0),
             *(Subscription(one.topic, one.messages, one.apply) for one in known.all),
         ),
         projections=known.all,

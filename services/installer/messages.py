@@ -70,7 +70,7 @@ class Surroundings:
 
 @dataclass(frozen=True, slots=True)
 class CheckSent:
-    """Kafka has CheckWorkspace number `number`. `cleared`: outbox entries that the same write takes out."""
+    """Kafka has CheckWorkspace number `number` (0: only events). `cleared`: what the same write takes out."""
 
     number: int
     cleared: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ The only file here that imports the driver.
 
 import secrets
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
@@ -24,7 +24,7 @@ from services.installer.saga import Saga
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, ensure_indexes, insert_new
-from shared.plumbing.outbox import OUTBOX_INDEX, clear_pipeline
+from shared.plumbing.outbox import OUTBOX_INDEX, Clearing, clear_pipeline
 from shared.plumbing.state_relay import STATE_INDEXES
 
 INDEXES = (
@@ -66,8 +66,8 @@ class NewerSchemaError(Exception):
     """A newer release has written this document; this process must not decide about it."""
 
 
-class Announce(Protocol):
-    """Hears of every write, to send what it put into the outbox and the new state."""
+class Announce(Clearing, Protocol):
+    """Hears of every write, to send what it put into the outbox and the new state; knows what was sent."""
 
     def __call__(self, before: Installation | None, after: Installation) -> None: ...
 
@@ -131,20 +131,24 @@ class InstallationStore(InstallationQueries):
         todo: dict[str, list[int]] = {}
         for position, (installation_id, _) in enumerate(inputs):
             todo.setdefault(installation_id, []).append(position)
+        noted = self._notes(todo)
+        messages = {
+            one: [*noted.get(one, ()), *(inputs[position][1] for position in positions)]
+            for one, positions in todo.items()
+        }
         believe = not any(isinstance(message, Due) for _, message in inputs)  # prolonged leases are not in memory
         for _ in range(ROUNDS):
-            known, remembered = await self._load(todo, inputs, believe=believe)
+            known, remembered = await self._load({one: messages[one] for one in todo}, believe=believe)
             believe = False
             now = self._clock.now()
-            folds = [
-                fold(one, [inputs[position][1] for position in todo[one.id]], self._saga.decide, now) for one in known
-            ]
+            folds = [fold(one, messages[one.id], self._saga.decide, now) for one in known]
             doubtful = {each.before.id for each in folds if not each.changed and each.before.id in remembered}
             lost = await self._write([each for each in folds if each.before.id not in doubtful], now)
             lost |= doubtful
             for each in folds:
                 if each.before.id not in lost:
-                    for position, decision in zip(todo[each.before.id], each.decisions, strict=True):
+                    asked = each.decisions[len(noted.get(each.before.id, ())) :]
+                    for position, decision in zip(todo[each.before.id], asked, strict=True):
                         results[position] = decision
             todo = {one: positions for one, positions in todo.items() if one in lost}
             if not todo:
@@ -168,9 +172,9 @@ class InstallationStore(InstallationQueries):
         asked: list[tuple[str, Input]] = []
         plain: list[UpdateOne] = []
         for installation_id, ids in sent.items():
-            numbers = [number for one in ids if (number := check_number(one)) is not None]
-            if numbers:
-                asked.append((installation_id, CheckSent(max(numbers), tuple(ids))))
+            note = _note(ids)
+            if note.number:
+                asked.append((installation_id, note))
             else:
                 plain.append(UpdateOne({"_id": installation_id}, clear_pipeline(ids)))
                 self._forget_sent(installation_id, ids)
@@ -179,21 +183,42 @@ class InstallationStore(InstallationQueries):
         if asked:
             await self.apply(asked)
 
+    def take(self, installation_id: str) -> Sequence[str]:
+        """See `Clearing`. Events only: clearing a question to auth is a decision."""
+        sent = self._announce.take(installation_id) if self._announce is not None else ()
+        if sent and _note(sent).number:
+            self.give_back(installation_id, sent)
+            return ()
+        self._forget_sent(installation_id, sent)
+        return sent
+
+    def give_back(self, installation_id: str, ids: Sequence[str]) -> None:
+        """See `Clearing`."""
+        if self._announce is not None:
+            self._announce.give_back(installation_id, ids)
+
     # --- the batch step's parts --------------------------------------------------------------------------------
 
+    def _notes(self, installation_ids: Iterable[str]) -> dict[str, list[CheckSent]]:
+        """What Kafka has of these installations' outboxes: the next write takes it out and notes a question."""
+        if self._announce is None:
+            return {}
+        taken = ((one, self._announce.take(one)) for one in installation_ids)
+        return {one: [_note(sent)] for one, sent in taken if sent}
+
     async def _load(
-        self, todo: Mapping[str, list[int]], inputs: Sequence[tuple[str, Input]], *, believe: bool
+        self, messages: Mapping[str, Sequence[Input]], *, believe: bool
     ) -> tuple[list[Installation], set[str]]:
         """The installations, and the ids of those that come from memory. Parks what a newer release must decide."""
-        remembered = {one: self._recent[one] for one in todo if one in self._recent} if believe else {}
-        missing = [one for one in todo if one not in remembered]
+        remembered = {one: self._recent[one] for one in messages if one in self._recent} if believe else {}
+        missing = [one for one in messages if one not in remembered]
         known = list(remembered.values())
         if missing:
             for document in await self.collection.find({"_id": {"$in": missing}}).to_list():
                 if document["schema"] <= SCHEMA:
                     known.append(from_document(document))
                 else:
-                    await self._park(document["_id"], [inputs[position][1] for position in todo[document["_id"]]])
+                    await self._park(document["_id"], messages[document["_id"]])
         return known, set(remembered)
 
     async def _park(self, installation_id: str, messages: Sequence[Input]) -> None:
@@ -240,6 +265,11 @@ class InstallationStore(InstallationQueries):
         one = self._recent.get(installation_id)
         if one is not None:
             one.outbox = tuple(entry for entry in one.outbox if entry["id"] not in ids)
+
+
+def _note(sent: Sequence[str]) -> CheckSent:
+    """That Kafka has these outbox entries, as an input of the core."""
+    return CheckSent(max([check_number(one) or 0 for one in sent]), tuple(sent))
 
 
 def _operation(each: Folded, now: datetime, mark: str) -> UpdateOne:

@@ -8,13 +8,13 @@ import contextlib
 from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 
 from services.notifier.cursor import Cursor, part_name
 from services.notifier.domain import FEED_KEPT
 from shared.contracts.envelope import Envelope, Message
-from shared.plumbing.mongo import Database, Document, ensure_indexes
+from shared.plumbing.mongo import Database, Document, ensure_indexes, insert_in_order
 
 # Entries outlive the cursors that may need them, also when a write was held up.
 _MARGIN = timedelta(hours=1)
@@ -66,12 +66,9 @@ class FeedStore:
         """Store entries, one partition's in offset order. Tells for each whether it is new."""
         if not entries:
             return []
-        result = await self._feed.bulk_write(
-            [UpdateOne({"_id": one["_id"]}, {"$setOnInsert": _without_id(one)}, upsert=True) for one in entries],
-            ordered=True,  # else a reader could see an offset before a smaller one, and go past that
-        )
-        new = result.upserted_ids or {}
-        return [index in new for index in range(len(entries))]
+        # Ordered, else a reader could see an offset before a smaller one, and go past that.
+        known = await insert_in_order(self._feed, entries)
+        return [index not in known for index in range(len(entries))]
 
     async def ends(self) -> dict[str, int]:
         """The newest offset of each partition that has entries."""
@@ -115,7 +112,3 @@ class Changes:
 def _beyond(offsets: Mapping[str, int]) -> list[Document]:
     known: list[Document] = [{"part": part, "offset": {"$gt": offset}} for part, offset in offsets.items()]
     return [*known, {"part": {"$nin": list(offsets)}}]
-
-
-def _without_id(document: Document) -> Document:
-    return {name: value for name, value in document.items() if name != "_id"}

@@ -7,7 +7,7 @@ from pymongo import IndexModel, UpdateOne
 
 from services.notifier.domain import REMEMBERED, MailState
 from services.notifier.timers import Due
-from shared.plumbing.mongo import Database, Document, ensure_indexes
+from shared.plumbing.mongo import Database, Document, ensure_indexes, insert_new
 
 RESULTS_KEPT = timedelta(days=2)  # a result older than 24 h sends no mail, so no duplicate of it can either
 _DUE = {"due_at": {"$type": "date"}}
@@ -57,26 +57,11 @@ class MailStore:
         """Store new mails, due as they say. Tells for each whether it is new."""
         if not mails:
             return []
-        result = await self._mails.bulk_write(
-            [
-                UpdateOne(
-                    {"_id": mail["_id"]},
-                    {
-                        "$setOnInsert": {
-                            **{name: value for name, value in mail.items() if name != "_id"},
-                            "state": MailState.DUE,
-                            "attempts": 0,
-                            "forget_at": mail["created_at"] + REMEMBERED,
-                        }
-                    },
-                    upsert=True,
-                )
-                for mail in mails
-            ],
-            ordered=False,
+        first = {"state": MailState.DUE, "attempts": 0}
+        known = await insert_new(
+            self._mails, [one | first | {"forget_at": one["created_at"] + REMEMBERED} for one in mails]
         )
-        new = result.upserted_ids or {}
-        return [index in new for index in range(len(mails))]
+        return [index not in known for index in range(len(mails))]
 
     async def finish(self, mail_id: str, state: MailState, now: datetime, error: str | None = None) -> None:
         """The mail has come to its end; what is secret in it is forgotten."""
@@ -104,25 +89,9 @@ class MailStore:
         """Keep results for their person's next digest. Tells for each whether it is new."""
         if not results:
             return []
-        written = await self._results.bulk_write(
-            [
-                UpdateOne(
-                    {"_id": result["_id"]},
-                    {
-                        "$setOnInsert": {
-                            **{name: value for name, value in result.items() if name != "_id"},
-                            "pending": True,
-                            "forget_at": result["at"] + RESULTS_KEPT,
-                        }
-                    },
-                    upsert=True,
-                )
-                for result in results
-            ],
-            ordered=False,
-        )
-        new = written.upserted_ids or {}
-        return [index in new for index in range(len(results))]
+        documents = [one | {"pending": True, "forget_at": one["at"] + RESULTS_KEPT} for one in results]
+        known = await insert_new(self._results, documents)
+        return [index not in known for index in range(len(results))]
 
     async def wish_digests(self, user_ids: Sequence[str], at: datetime) -> None:
         """Make these people's digests due at `at`, unless one is due already: then that one will hold it.

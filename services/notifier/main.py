@@ -47,8 +47,8 @@ from shared.plumbing.user_tokens import UserTokens
 NAME = "notifier"
 EVENTS = (InstallRequested, AddOnInstalled, InstallFailed, AddOnUninstalled)
 NOTICES = (MaintenanceNoticeRaised, MaintenanceNoticeCleared)
-# How long an idle consumer sleeps: people watch the first two arrive, nobody waits for the others.
-SOON_MS, LATER_MS = 100, 500
+# People watch these arrive.
+SOON = 0.05
 
 
 def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
@@ -125,12 +125,12 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
         dead_letters=DeadLetters(database["dead_letters"], clock),
         produces=NOTICES,
         subscriptions=(
-            Subscription(topics.INSTALLER_INSTALLATIONS, EVENTS, events.on_events, SOON_MS),
-            Subscription(installations.topic, installations.messages, installations.apply, SOON_MS),
+            Subscription(topics.INSTALLER_INSTALLATIONS, EVENTS, events.on_events, rest=SOON),
+            Subscription(installations.topic, installations.messages, installations.apply, rest=SOON),
             Subscription(topics.AUTH_MAIL, (SendMail,), orders.on_send_mail),
-            *(Subscription(one.topic, one.messages, one.apply, LATER_MS) for one in (accounts, workspaces, addons)),
-            Subscription(topics.INSTALLER_ADDON_HEALTH, (AddOnHealthChanged,), health.on_health, LATER_MS),
-            Subscription(topics.NOTIFIER_NOTICES, NOTICES, own_notices.on_notices, LATER_MS),
+            *(Subscription(one.topic, one.messages, one.apply) for one in (accounts, workspaces, addons)),
+            Subscription(topics.INSTALLER_ADDON_HEALTH, (AddOnHealthChanged,), health.on_health),
+            Subscription(topics.NOTIFIER_NOTICES, NOTICES, own_notices.on_notices),
         ),
         projections=(accounts, workspaces, addons, installations),
         states=(states,),

@@ -8,9 +8,11 @@ import asyncio
 import contextlib
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, Union
 
 import structlog
+from aiokafka import AIOKafkaConsumer
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -31,10 +33,19 @@ log = structlog.get_logger()
 
 BUG_TRIES = 3
 PAUSES = (0.2, 0.5, 1.0, 2.0, 5.0)  # seconds before an infrastructure fault is tried again
+POLL_MS = 1_000
+SMALL_BATCH = 100  # of larger ones a backlog is made: no rest
 
 
 class _TryAgainError(Exception):
     """Tells FastStream to seek back: the same batch comes again."""
+
+
+class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has no types
+    """FastStream sleeps after an empty poll, blind to what arrives: a poll that lasts longer is seldom empty."""
+
+    async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
+        return await super().getmany(*partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records)
 
 
 class Consumers:
@@ -59,6 +70,8 @@ class Consumers:
             apply_types=False,
             logger=None,
         )
+        config = broker.config.broker_config
+        config.builder = partial(_PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined] # a partial
         self.progress = []
         for subscription in self._subscriptions:
             self._subscribe(broker, subscription)
@@ -71,7 +84,7 @@ class Consumers:
             group_id=group_id(self._service, subscription),
             auto_offset_reset="earliest",
             ack_policy=AckPolicy.NACK_ON_ERROR,
-            batch_timeout_ms=subscription.idle_wait_ms,
+            batch_timeout_ms=1,  # also how long FastStream sleeps after an empty poll; see _PatientConsumer
             max_records=subscription.max_records,
             session_timeout_ms=9_000,
             heartbeat_interval_ms=2_000,
@@ -169,6 +182,8 @@ class _Batch:
             raise _TryAgainError from exc
         self._failures = 0
         self._report(envelopes, outcomes, faults, time.perf_counter() - started)
+        if len(records) < SMALL_BATCH:
+            await asyncio.sleep(self._subscription.rest)
 
     async def _handle(
         self, envelopes: list[Envelope[Message]], raw: list[RawRecord], faults: list[Fault]

@@ -85,6 +85,26 @@ async def insert_new(collection: Collection, documents: Sequence[Document]) -> f
     return frozenset()
 
 
+async def insert_in_order(collection: Collection, documents: Sequence[Document]) -> frozenset[int]:
+    """As `insert_new`, but none becomes visible before one that stands before it."""
+    known: set[int] = set()
+    todo = list(range(len(documents)))
+    while todo:
+        try:
+            await collection.insert_many([documents[index] for index in todo], ordered=True)
+        except BulkWriteError as exc:
+            (stopped_at,) = duplicate_indexes(exc)
+            rest = todo[stopped_at:]
+            # Whatever comes again comes in numbers: find all of them at once.
+            ids = {"_id": {"$in": [documents[index]["_id"] for index in rest]}}
+            there = {document["_id"] async for document in collection.find(ids, {"_id": 1})}
+            known.update(index for index in rest if documents[index]["_id"] in there)
+            todo = [index for index in rest if index not in known]
+        else:
+            break
+    return frozenset(known)
+
+
 async def ensure_indexes(collection: Collection, indexes: Sequence[IndexModel]) -> None:
     """Create what is missing. Building runs in the server's background; existing ones cost one round trip."""
     if indexes:

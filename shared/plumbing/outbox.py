@@ -4,11 +4,17 @@ A document with an outbox has two fields: `outbox`, the entries in `seq` order, 
 long as any entry is pending (a partial index on it finds them). The writer hands its entries to the relay
 right after its write, without waiting; a sweeper sends what a crash or a full buffer left behind. Ids are
 deterministic, so a second sending is a duplicate with the same `ce_id`, never a second event.
+
+Sent entries wait a moment to be cleared: whoever writes the document next takes them along (`take`), which spares
+an update for nearly every event. What nobody took is cleared by itself.
 """
 
 import asyncio
+import contextlib
+import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from typing import Protocol
 
 import structlog
 from pymongo import IndexModel, UpdateOne
@@ -25,6 +31,8 @@ SWEEP_SECONDS = 1.0
 LEFT_BEHIND_AFTER = timedelta(seconds=2)  # the writer's own relay needs milliseconds
 CAPACITY = 20_000
 BATCH = 500
+# Longer than the next step of a quick document and than a state record's wait, shorter than the sweeper's patience.
+CLEAR_SECONDS = 0.5
 
 OUTBOX_INDEX = IndexModel(
     [("outbox_since", 1)], name="outbox_pending", partialFilterExpression={"outbox_since": {"$type": "date"}}
@@ -67,6 +75,18 @@ def clear_pipeline(ids: Sequence[str]) -> list[Document]:
     ]
 
 
+class Clearing(Protocol):
+    """Lets others clear what was sent, together with a write of their own."""
+
+    def take(self, document_id: str) -> Sequence[str]:
+        """The ids of entries that were sent and are still in the document: the caller's write clears them."""
+        ...
+
+    def give_back(self, document_id: str, ids: Sequence[str]) -> None:
+        """Taken, but not written. Clearing twice does no harm, so whoever does not know may say this."""
+        ...
+
+
 class OutboxRelay:
     """Sends the outboxes of one collection.
 
@@ -84,6 +104,10 @@ class OutboxRelay:
         self._queued: dict[str, dict[str, Document]] = {}
         self._sending: set[str] = set()
         self._news = asyncio.Event()
+        # Sent and not yet cleared, the oldest first: when it was sent, and the ids.
+        self._sent: dict[str, tuple[float, list[str]]] = {}
+        self._clearing: asyncio.TimerHandle | None = None
+        self._clears: set[asyncio.Task[None]] = set()
 
     def dispatch(self, document_id: str, entries: Sequence[Document]) -> None:
         """Send `entries` soon. Never waits; beyond its capacity it leaves them to the sweeper."""
@@ -93,8 +117,25 @@ class OutboxRelay:
         waiting.update((entry["id"], entry) for entry in entries)
         self._news.set()
 
+    def take(self, document_id: str) -> Sequence[str]:
+        """See `Clearing`."""
+        return self._sent.pop(document_id, (0.0, ()))[1]
+
+    def give_back(self, document_id: str, ids: Sequence[str]) -> None:
+        """See `Clearing`."""
+        if ids:
+            self._note_sent({document_id: ids})
+
     async def run(self) -> None:
-        """Send what was dispatched, batch by batch, until cancelled."""
+        """Send what was dispatched, batch by batch, until cancelled; then clear what was sent."""
+        try:
+            await self._dispatch_all()
+        finally:
+            # Else every restart would send the last half second again.
+            with contextlib.suppress(Exception):
+                await asyncio.wait_for(self._clear_sent(everything=True), timeout=2.0)
+
+    async def _dispatch_all(self) -> None:
         while True:
             await self._news.wait()
             if not self._producer.connected:
@@ -125,24 +166,53 @@ class OutboxRelay:
     async def _sweep_once(self, now: datetime) -> bool:
         left = {"outbox_since": {"$type": "date", "$lt": now - LEFT_BEHIND_AFTER}}
         cursor = self._collection.find(left, {"outbox": 1}).sort("outbox_since", 1).limit(BATCH)
-        found = {str(doc["_id"]): {entry["id"]: entry for entry in doc["outbox"]} async for doc in cursor}
+        found = {
+            str(doc["_id"]): {entry["id"]: entry for entry in doc["outbox"]}
+            async for doc in cursor
+            if str(doc["_id"]) not in self._sent
+        }
         sent = await self._deliver(found)
         if found:
             log.info("outbox_swept", collection=self._collection.name, found=len(found), sent=sent)
         return len(found) == BATCH and sent == BATCH
 
     async def _deliver(self, batch: Mapping[str, Mapping[str, Document]]) -> int:
-        """Send every document's entries, then clear what was sent. Returns how many documents are done."""
+        """Send every document's entries, and see that they are cleared. Returns how many documents are done."""
         mine = [document_id for document_id in batch if document_id not in self._sending]
         self._sending.update(mine)
         try:
             results = await asyncio.gather(*(self._send_in_order(list(batch[one].values())) for one in mine))
             sent = {one: ids for one, ids in zip(mine, results, strict=True) if ids}
-            if sent:
-                await self._on_sent(sent)
+            self._note_sent(sent)
             return len(sent)
         finally:
             self._sending.difference_update(mine)
+
+    def _note_sent(self, sent: Mapping[str, Sequence[str]]) -> None:
+        now = time.monotonic()
+        for document_id, ids in sent.items():
+            self._sent.setdefault(document_id, (now, []))[1].extend(ids)
+        if sent and self._clearing is None:
+            self._clearing = asyncio.get_running_loop().call_later(CLEAR_SECONDS, self._begin_clearing)
+
+    def _begin_clearing(self) -> None:
+        self._clearing = None
+        task = asyncio.create_task(self._clear_sent())
+        self._clears.add(task)
+        task.add_done_callback(self._clears.discard)
+
+    async def _clear_sent(self, *, everything: bool = False) -> None:
+        ripe = time.monotonic() - (0.0 if everything else CLEAR_SECONDS / 2)
+        sent = {document_id: ids for document_id, (since, ids) in self._sent.items() if since <= ripe}
+        for document_id in sent:
+            del self._sent[document_id]
+        try:
+            if sent:
+                await self._on_sent(sent)
+        except Exception as exc:  # noqa: BLE001 - the sweeper sends them again, as duplicates
+            log.warning("outbox_not_cleared", collection=self._collection.name, error=type(exc).__name__)
+        if self._sent and self._clearing is None and not everything:
+            self._clearing = asyncio.get_running_loop().call_later(CLEAR_SECONDS / 2, self._begin_clearing)
 
     async def _send_in_order(self, entries: Sequence[Document]) -> list[str]:
         """Topic by topic in order; a failure stops that topic, so no later entry overtakes it."""

@@ -36,6 +36,7 @@ class Subscription:
     topic: Topic
     messages: tuple[type[Message], ...]
     handle: Handle
-    idle_wait_ms: int = 200
-    """Sleep after an empty poll: the latency of the first record after a pause, and the cost of idling."""
+    rest: float = 0.2
+    """Seconds to rest after a small batch, so that what arrives meanwhile shares the next one's round trips. The first
+    record after a pause is handled at once; 0 where a chain of messages is awaited."""
     max_records: int = 500

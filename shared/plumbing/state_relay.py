@@ -7,7 +7,7 @@ let a stopped process win the compaction with an old state.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
 import structlog
@@ -16,7 +16,7 @@ from pymongo import IndexModel, UpdateOne
 from shared.contracts.envelope import Envelope, StateMessage
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Collection, Document
-from shared.plumbing.outbox import LEFT_BEHIND_AFTER, SWEEP_SECONDS
+from shared.plumbing.outbox import LEFT_BEHIND_AFTER, SWEEP_SECONDS, Clearing, clear_pipeline
 from shared.plumbing.producer import Producer, ProducerUnavailableError
 from shared.plumbing.records import Record, to_record, tombstone
 
@@ -34,17 +34,32 @@ STATE_INDEXES = (
     IndexModel(
         [("state_marked_at", 1)], name="state_marked", partialFilterExpression={"state_marked_at": {"$type": "date"}}
     ),
-    IndexModel([("state_sent_at", 1)], name="state_sent"),
+    IndexModel([("state_sent_at", 1)], name="state_sent", partialFilterExpression={"state_sent_at": {"$type": "date"}}),
 )
 
 Render = Callable[[Document], Envelope[StateMessage]]
 
 
 class StateRelay:
-    """Sends the state of the documents of one collection. `render` makes the record of a document."""
+    """Sends the state of the documents of one collection. `render` makes the record of a document.
 
-    def __init__(self, collection: Collection, render: Render, producer: Producer, clock: Clock) -> None:
+    `without` names fields that `render` does not need, and that are not worth reading. `clearing` knows which of
+    the documents' events were sent: they are cleared by the same update as the mark.
+    """
+
+    def __init__(
+        self,
+        collection: Collection,
+        render: Render,
+        producer: Producer,
+        clock: Clock,
+        *,
+        without: Sequence[str] = (),
+        clearing: Clearing | None = None,
+    ) -> None:
         self._collection = collection
+        self._fields = dict.fromkeys(without, 0) or None
+        self._clearing = clearing
         self._render = render
         self._producer = producer
         self._clock = clock
@@ -73,7 +88,7 @@ class StateRelay:
             if not self._queued:
                 self._news.clear()
             try:
-                documents = await self._collection.find({"_id": {"$in": batch}}).to_list()
+                documents = await self._collection.find({"_id": {"$in": batch}}, self._fields).to_list()
                 self.mark(await self._send(documents))
             except Exception as exc:  # noqa: BLE001 - the marks are still in the documents for the sweeper
                 log.warning("state_dispatch_failed", collection=self._collection.name, error=type(exc).__name__)
@@ -88,7 +103,7 @@ class StateRelay:
                 now = self._clock.now()
                 while await self._sweep_once({"state_marked_at": {"$type": "date", "$lt": now - LEFT_BEHIND_AFTER}}):
                     pass
-                await self._sweep_once({"state_sent_at": {"$lt": now - RESEND_AFTER}})
+                await self._sweep_once({"state_sent_at": {"$type": "date", "$lt": now - RESEND_AFTER}})
             except Exception as exc:  # noqa: BLE001 - the next round tries again
                 log.warning("state_sweep_failed", collection=self._collection.name, error=type(exc).__name__)
 
@@ -96,7 +111,7 @@ class StateRelay:
         """Send the state of every document now. Returns how many."""
         count = 0
         batch: list[Document] = []
-        async for document in self._collection.find():
+        async for document in self._collection.find({}, self._fields):
             batch.append(document)
             if len(batch) == BATCH:
                 count += len(batch) - len(await self._send(batch))
@@ -104,7 +119,7 @@ class StateRelay:
         return count + len(batch) - len(await self._send(batch))
 
     async def _sweep_once(self, which: Document) -> bool:
-        documents = await self._collection.find(which).limit(BATCH).to_list()
+        documents = await self._collection.find(which, self._fields).limit(BATCH).to_list()
         again = await self._send(documents)
         return len(documents) == BATCH and not again
 
@@ -112,19 +127,17 @@ class StateRelay:
         """Send and clear. Returns the ids whose newest version is not sent yet."""
         now = self._clock.now()
         results = await asyncio.gather(*(self._send_one(document, now) for document in documents))
-        clears = [
-            UpdateOne(
-                {"_id": document["_id"], "version": document["version"]},
-                {"$unset": {"state_marked_at": ""}, "$set": {"state_sent_at": now}},
-            )
-            for document, sent in zip(documents, results, strict=True)
-            if sent
-        ]
-        if not clears:
+        sent = [document for document, done in zip(documents, results, strict=True) if done]
+        if not sent:
             return [str(document["_id"]) for document in documents]
+        events = {one["_id"]: self._clearing.take(one["_id"]) if self._clearing else () for one in sent}
+        clears = [_clear(document, events[document["_id"]], now) for document in sent]
         outcome = await self._collection.bulk_write(clears, ordered=False)
         if outcome.matched_count == len(documents):
             return []
+        if self._clearing is not None:
+            for document_id, taken in events.items():
+                self._clearing.give_back(document_id, taken)  # some changed meanwhile, and nobody says which
         ids = [document["_id"] for document in documents]
         return [
             str(doc["_id"])
@@ -147,3 +160,11 @@ class StateRelay:
         if envelope.data.deleted and deleted_at is not None and now - deleted_at > TOMBSTONE_AFTER:
             return tombstone(envelope.data.topic.name, envelope.data.key())
         return to_record(envelope)
+
+
+def _clear(document: Document, events: Sequence[str], now: datetime) -> UpdateOne:
+    which = {"_id": document["_id"], "version": document["version"]}
+    if not events:
+        return UpdateOne(which, {"$unset": {"state_marked_at": ""}, "$set": {"state_sent_at": now}})
+    mark: Document = {"$set": {"state_marked_at": "$$REMOVE", "state_sent_at": now}}
+    return UpdateOne(which, [*clear_pipeline(events), mark])

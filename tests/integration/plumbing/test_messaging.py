@@ -99,7 +99,7 @@ class Recorder:
 
 
 def consumers(kafka: str, topic: Topic, handle: Recorder, letters: DeadLetters, service: str = "tests") -> Consumers:
-    return Consumers(service, kafka, (Subscription(topic, (Happened,), handle, idle_wait_ms=20),), letters)
+    return Consumers(service, kafka, (Subscription(topic, (Happened,), handle, rest=0),), letters)
 
 
 @pytest.fixture
@@ -259,7 +259,7 @@ async def test_state_is_sent_from_the_document_and_the_projection_keeps_the_newe
     relay = StateRelay(things, render, producer, clock)
     projection = Projection(database, "seen_things", topics[1], (Thing,))
     service = Consumers(
-        "tests", kafka, (Subscription(topics[1], (Thing,), projection.apply, idle_wait_ms=20),), letters
+        "tests", kafka, (Subscription(topics[1], (Thing,), projection.apply, rest=0),), letters
     )
     await things.insert_one({"_id": "t", "version": 1, "colour": "red", "state_marked_at": clock.now()})
 

@@ -70,8 +70,6 @@ class Consumers:
             apply_types=False,
             logger=None,
         )
-        config = broker.config.broker_config
-        config.builder = partial(_PatientConsumer, **config.builder.keywords)  # type: ignore[attr-defined] # a partial
         self.progress = []
         for subscription in self._subscriptions:
             self._subscribe(broker, subscription)
@@ -128,7 +126,7 @@ class Consumers:
             try:
                 missing = await missing_topics(self._bootstrap_servers, names)
                 if not missing:
-                    await broker.start()
+                    await _start(broker)
                     log.info("consumers_started", topics=sorted(names))
                     await asyncio.Event().wait()
                 log.warning("topics_missing", topics=sorted(missing))
@@ -138,6 +136,12 @@ class Consumers:
                 with contextlib.suppress(KafkaError, OSError):
                     await broker.stop()
             await asyncio.sleep(2.0)
+
+
+async def _start(broker: KafkaBroker) -> None:
+    made: Any = await broker.connect()  # resets the builder, so it is replaced afterwards
+    broker.config.broker_config.builder = partial(_PatientConsumer, **made.keywords)
+    await broker.start()
 
 
 def group_id(service: str, subscription: Subscription) -> str:

@@ -34,7 +34,9 @@ STATE_INDEXES = (
     IndexModel(
         [("state_marked_at", 1)], name="state_marked", partialFilterExpression={"state_marked_at": {"$type": "date"}}
     ),
-    IndexModel([("state_sent_at", 1)], name="state_sent", partialFilterExpression={"state_sent_at": {"$type": "date"}}),
+    IndexModel(
+        [("state_sent_at", 1)], name="state_sent_dated", partialFilterExpression={"state_sent_at": {"$type": "date"}}
+    ),
 )
 
 Render = Callable[[Document], Envelope[StateMessage]]

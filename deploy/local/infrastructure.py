@@ -17,6 +17,8 @@ from deploy.local.ports import HOST
 from deploy.local.process import StartError
 from deploy.local.waiting import port_answers
 
+# A broker that lives for minutes spends more on the optimising compiler than it ever gets back.
+JAVA_OPTIONS = "-Xms128m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 LOG_CONFIGURATION = PROJECT / "deploy" / "local" / "kafka" / "log4j2.properties"
 
 
@@ -77,8 +79,11 @@ def kafka(plan: Plan) -> Part | None:
 def _apache(plan: Plan) -> Part:
     data, port = plan.data / "kafka", plan.ports["kafka"]
     properties = data / "server.properties"
-    java_options = os.environ.get("LOCAL_KAFKA_JAVA_OPTIONS") or "-Xms128m -Xmx384m -XX:+UseSerialGC"
-    java = ("java", *shlex.split(java_options), f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}")
+    java = (
+        "java",
+        *shlex.split(os.environ.get("LOCAL_KAFKA_JAVA_OPTIONS") or JAVA_OPTIONS),
+        f"-Dlog4j2.configurationFile={LOG_CONFIGURATION}",
+    )
     java += ("-Djava.awt.headless=true", "-cp", f"{JARS}/*")
 
     def format_storage() -> None:

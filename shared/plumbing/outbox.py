@@ -49,7 +49,7 @@ def stored(envelope: Envelope[Message]) -> Document:
         "topic": record.topic,
         "key": record.key.decode(),
         "value": (record.value or b"").decode(),
-        "headers": [[name, raw.decode()] for name, raw in record.headers],
+        "headers": {name: raw.decode() for name, raw in record.headers},
     }
 
 
@@ -58,7 +58,7 @@ def _record(entry: Document) -> Record:
         topic=entry["topic"],
         key=entry["key"].encode(),
         value=entry["value"].encode(),
-        headers=tuple((name, text.encode()) for name, text in entry["headers"]),
+        headers=tuple((name, text.encode()) for name, text in entry["headers"].items()),
     )
 
 
@@ -123,8 +123,8 @@ class OutboxRelay:
 
     def give_back(self, document_id: str, ids: Sequence[str]) -> None:
         """See `Clearing`."""
-        if ids:
-            self._note_sent({document_id: ids})
+        if ids:  # ripe at once: given back again and again, it would never be
+            self._note_sent({document_id: ids}, since=float("-inf"))
 
     async def run(self) -> None:
         """Send what was dispatched, batch by batch, until cancelled; then clear what was sent."""
@@ -183,15 +183,14 @@ class OutboxRelay:
         try:
             results = await asyncio.gather(*(self._send_in_order(list(batch[one].values())) for one in mine))
             sent = {one: ids for one, ids in zip(mine, results, strict=True) if ids}
-            self._note_sent(sent)
+            self._note_sent(sent, since=time.monotonic())
             return len(sent)
         finally:
             self._sending.difference_update(mine)
 
-    def _note_sent(self, sent: Mapping[str, Sequence[str]]) -> None:
-        now = time.monotonic()
+    def _note_sent(self, sent: Mapping[str, Sequence[str]], *, since: float) -> None:
         for document_id, ids in sent.items():
-            self._sent.setdefault(document_id, (now, []))[1].extend(ids)
+            self._sent.setdefault(document_id, (since, []))[1].extend(ids)
         if sent and self._clearing is None:
             self._clearing = asyncio.get_running_loop().call_later(CLEAR_SECONDS, self._begin_clearing)
 

@@ -1,15 +1,12 @@
 """Producing and consuming over real Kafka and MongoDB: nothing is lost, nothing blocks, nothing doubles."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 
-import pytest
 from aiokafka import AIOKafkaProducer
 
-from shared.contracts.envelope import Envelope, Message, StateMessage, Topic, TopicKind
+from shared.contracts.envelope import Envelope, Message, StateMessage, Topic
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.consumer import Consumers, group_id
 from shared.plumbing.dead_letters import DeadLetters
@@ -20,69 +17,7 @@ from shared.plumbing.producer import Producer, ProducerUnavailableError
 from shared.plumbing.projections import Projection
 from shared.plumbing.records import to_record
 from shared.plumbing.state_relay import StateRelay
-from shared.plumbing.topics import create_topics
-
-
-class Happened(Message):
-    """An event of these tests."""
-
-    name: str
-    number: int = 0
-
-    def key(self) -> str:
-        return self.name
-
-
-class Thing(StateMessage):
-    """A state record of these tests."""
-
-    name: str
-    colour: str = ""
-
-    def key(self) -> str:
-        return self.name
-
-
-@pytest.fixture
-async def topics(kafka: str) -> tuple[Topic, Topic]:
-    """An event and a state topic that no other test uses; binds the messages to them."""
-    prefix = f"test{secrets.token_hex(5)}"
-    event = Topic(f"{prefix}.events.v1", TopicKind.EVENT, "name", timedelta(days=1))
-    state = Topic(f"{prefix}.things.v1", TopicKind.STATE, "name", None)
-    await create_topics(kafka, (event, state), partitions=3, replication=1)
-    Happened.topic = event
-    Thing.topic = state
-    return event, state
-
-
-def envelope(message: Message, number: int = 1, clock: DatabaseClock | None = None) -> Envelope[Message]:
-    assert clock is not None
-    return Envelope(
-        id=f"{message.key()}:{number}",
-        source="/tests",
-        subject=message.key(),
-        time=clock.now(),
-        data=message,
-        correlation_id="c-1",
-        seq=number,
-    )
-
-
-@asynccontextmanager
-async def running(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
-    tasks = [asyncio.ensure_future(loop()) for loop in loops]
-    try:
-        yield
-    finally:
-        for task in reversed(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
+from tests.integration.plumbing.parts import Happened, Thing, envelope, running, until
 
 
 class Recorder:
@@ -100,13 +35,6 @@ class Recorder:
 
 def consumers(kafka: str, topic: Topic, handle: Recorder, letters: DeadLetters, service: str = "tests") -> Consumers:
     return Consumers(service, kafka, (Subscription(topic, (Happened,), handle, rest=0),), letters)
-
-
-@pytest.fixture
-async def letters(database: Database, clock: DatabaseClock) -> DeadLetters:
-    dead_letters = DeadLetters(database["dead_letters"], clock)
-    await dead_letters.prepare()
-    return dead_letters
 
 
 async def test_an_event_written_with_its_document_arrives_once_and_the_outbox_is_empty(
@@ -258,9 +186,7 @@ async def test_state_is_sent_from_the_document_and_the_projection_keeps_the_newe
     producer = Producer(kafka, "tests")
     relay = StateRelay(things, render, producer, clock)
     projection = Projection(database, "seen_things", topics[1], (Thing,))
-    service = Consumers(
-        "tests", kafka, (Subscription(topics[1], (Thing,), projection.apply, rest=0),), letters
-    )
+    service = Consumers("tests", kafka, (Subscription(topics[1], (Thing,), projection.apply, rest=0),), letters)
     await things.insert_one({"_id": "t", "version": 1, "colour": "red", "state_marked_at": clock.now()})
 
     async with running(producer.run, relay.run, service.run):

@@ -1,0 +1,58 @@
+"""What the tests of the plumbing send, and how they wait."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+
+from shared.contracts.envelope import Envelope, Message, StateMessage
+from shared.plumbing.clock import DatabaseClock
+
+
+class Happened(Message):
+    """An event of these tests."""
+
+    name: str
+    number: int = 0
+
+    def key(self) -> str:
+        return self.name
+
+
+class Thing(StateMessage):
+    """A state record of these tests."""
+
+    name: str
+    colour: str = ""
+
+    def key(self) -> str:
+        return self.name
+
+
+def envelope(message: Message, number: int = 1, clock: DatabaseClock | None = None) -> Envelope[Message]:
+    assert clock is not None
+    return Envelope(
+        id=f"{message.key()}:{number}",
+        source="/tests",
+        subject=message.key(),
+        time=clock.now(),
+        data=message,
+        correlation_id="c-1",
+        seq=number,
+    )
+
+
+@asynccontextmanager
+async def running(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    tasks = [asyncio.ensure_future(loop()) for loop in loops]
+    try:
+        yield
+    finally:
+        for task in reversed(tasks):
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
+    async with asyncio.timeout(seconds):
+        while not condition():
+            await asyncio.sleep(0.02)

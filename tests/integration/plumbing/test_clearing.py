@@ -1,0 +1,160 @@
+"""What was sent leaves its document with the next write, or by itself: once, and never too early."""
+
+import asyncio
+from collections.abc import AsyncIterator, Sequence
+from datetime import timedelta
+
+import pytest
+
+from shared.contracts.envelope import Envelope, Message, StateMessage, Topic
+from shared.plumbing.clock import DatabaseClock
+from shared.plumbing.consumer import POLL_MS, Consumers
+from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.mongo import Collection, Database, Document, insert_in_order
+from shared.plumbing.outbox import OutboxRelay, stored
+from shared.plumbing.outcomes import Outcome, Subscription
+from shared.plumbing.producer import Producer
+from shared.plumbing.state_relay import StateRelay
+from tests.integration.plumbing.parts import Happened, Thing, envelope, running, until
+
+
+@pytest.fixture
+async def producer(kafka: str, topics: tuple[Topic, Topic]) -> AsyncIterator[Producer]:
+    made = Producer(kafka, "tests")
+    async with running(made.run):
+        await until(lambda: made.connected)
+        yield made
+
+
+async def written(documents: Collection, clock: DatabaseClock) -> list[Document]:
+    """A document with a state to tell and an event to send."""
+    entries = [stored(envelope(Happened(name="a"), 1, clock))]
+    now = clock.now()
+    pending = {"outbox": entries, "outbox_since": now, "state_marked_at": now}
+    await documents.insert_one({"_id": "a", "version": 1, **pending})
+    return entries
+
+
+def thing(document: Document) -> Envelope[StateMessage]:
+    return Envelope(
+        id=f"{document['_id']}:v{document['version']}",
+        source="/tests",
+        subject=document["_id"],
+        time=document["state_marked_at"],
+        data=Thing(name=document["_id"], version=document["version"]),
+        correlation_id="c-1",
+    )
+
+
+async def sent_by(relay: OutboxRelay, documents: Collection, entries: list[Document]) -> list[str]:
+    """Let `relay` send, and take what it says."""
+    relay.dispatch("a", entries)
+    taken: list[str] = []
+
+    def took() -> bool:
+        taken.extend(relay.take("a"))
+        return bool(taken)
+
+    await until(took)
+    return taken
+
+
+async def test_whoever_writes_next_takes_along_what_was_sent(
+    producer: Producer, database: Database, clock: DatabaseClock
+) -> None:
+    documents = database["documents"]
+    entries = await written(documents, clock)
+    relay = OutboxRelay(documents, producer, clock)
+    async with running(relay.run):
+        assert await sent_by(relay, documents, entries) == ["a:1"]
+        assert relay.take("a") == ()
+        (document,) = await documents.find().to_list()
+        assert document["outbox"] == entries, "taken is not cleared"
+
+        relay.give_back("a", ["a:1"])
+        async with asyncio.timeout(5):
+            while "outbox_since" in (await documents.find_one({"_id": "a"}) or {}):
+                await asyncio.sleep(0.02)
+
+
+async def test_what_waits_to_be_cleared_is_cleared_when_the_process_ends(
+    producer: Producer, database: Database, clock: DatabaseClock
+) -> None:
+    documents = database["documents"]
+    entries = await written(documents, clock)
+    relay = OutboxRelay(documents, producer, clock)
+    async with running(relay.run):
+        relay.give_back("a", await sent_by(relay, documents, entries))
+
+    document = await documents.find_one({"_id": "a"})
+    assert document is not None
+    assert (document["outbox"], "outbox_since" in document) == ([], False)
+
+
+async def test_one_update_clears_the_mark_and_the_events(
+    producer: Producer, database: Database, clock: DatabaseClock
+) -> None:
+    documents = database["documents"]
+    entries = await written(documents, clock)
+    relay = OutboxRelay(documents, producer, clock)
+    states = StateRelay(documents, thing, producer, clock, clearing=relay)
+    async with running(relay.run, states.run):
+        relay.give_back("a", await sent_by(relay, documents, entries))
+        states.mark(["a"])
+        async with asyncio.timeout(5):
+            while "state_marked_at" in (document := await documents.find_one({"_id": "a"}) or {}):
+                await asyncio.sleep(0.02)
+    assert document["outbox"] == []
+    assert "outbox_since" not in document
+    assert document["state_sent_at"] <= clock.now()
+
+
+async def test_events_are_cleared_also_if_the_state_changes_while_it_is_sent(
+    producer: Producer, database: Database, clock: DatabaseClock
+) -> None:
+    documents = database["documents"]
+    entries = await written(documents, clock)
+    relay = OutboxRelay(documents, producer, clock)
+
+    def thing_of_the_past(document: Document) -> Envelope[StateMessage]:
+        message = thing(document)
+        document["version"] -= 1  # as if somebody had written the document meanwhile
+        return message
+
+    states = StateRelay(documents, thing_of_the_past, producer, clock, clearing=relay)
+    async with running(relay.run, states.run):
+        relay.give_back("a", await sent_by(relay, documents, entries))
+        states.mark(["a"])
+        async with asyncio.timeout(5):
+            while "outbox_since" in (document := await documents.find_one({"_id": "a"}) or {}):
+                await asyncio.sleep(0.02)
+        assert "state_marked_at" in document, "the newest state is not sent yet"
+
+
+async def test_documents_that_come_again_are_told_apart_and_keep_their_order(database: Database) -> None:
+    entries = database["entries"]
+    first = [{"_id": name} for name in "bd"]
+    assert await insert_in_order(entries, first) == frozenset()
+
+    assert await insert_in_order(entries, [{"_id": name} for name in "abcde"]) == {1, 3}
+    assert await insert_in_order(entries, [{"_id": name} for name in "abcde"]) == {0, 1, 2, 3, 4}
+
+    assert [one["_id"] async for one in entries.find().sort("$natural", 1)] == ["b", "d", "a", "c", "e"]
+
+
+async def test_a_consumer_waits_for_records_in_its_poll(
+    kafka: str, topics: tuple[Topic, Topic], letters: DeadLetters
+) -> None:
+    """FastStream's own wait sleeps a millisecond after each poll of a millisecond: a core a dozen consumers."""
+
+    async def handle(batch: Sequence[Envelope[Message]]) -> Sequence[Outcome]:
+        return [Outcome.DONE] * len(batch)
+
+    made = Consumers("patient", kafka, (Subscription(topics[0], (Happened,), handle),), letters)
+    async with running(made.run):
+        await until(lambda: bool(made.progress) and made.progress[0].subscriber.consumer is not None)
+        consumer = made.progress[0].subscriber.consumer
+        await until(lambda: bool(consumer.assignment()))
+        began = asyncio.get_running_loop().time()
+        assert await consumer.getmany(timeout_ms=1) == {}
+        assert asyncio.get_running_loop().time() - began >= timedelta(milliseconds=POLL_MS).total_seconds() / 2

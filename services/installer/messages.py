@@ -152,6 +152,11 @@ class UninstallAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceGone:
+    """The workspace was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class RedeliveryAsked:
     """INSTALLED is to be sent again to a live installation, as a new logical call."""
 
@@ -186,6 +191,7 @@ Input = (
     | CancelAsked
     | RetryAsked
     | UninstallAsked
+    | WorkspaceGone
     | RedeliveryAsked
     | SettingsChanged
     | SuccessorWaits

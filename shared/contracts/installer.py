@@ -46,7 +46,7 @@ class _InstallationEvent(Message):
     generation: int
     """Counts the installations of one add-on in one workspace from 1."""
     user_id: str
-    """Who caused it."""
+    """Who caused it; where nobody did (a deadline, a deleted workspace), who asked for the installation."""
     occurred_at: datetime
 
     def key(self) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import pytest
 from aiohttp import web
@@ -168,7 +169,7 @@ async def test_a_deleted_workspace_is_left_even_by_a_process_that_was_dead_meanw
     await world.start()
     await world.reaches(installations[1], "UNINSTALLED", within=30)
     for installation in installations:
-        await until(lambda one=installation: closed(world, one), 10)
+        await until(partial(closed, world, installation), 10)
         assert world.addon.of(installation) == ["INSTALLED", "DELETED"]
         await world.told(installation, "InstallRequested", "AddOnInstalled", "AddOnUninstalled")
 

@@ -62,10 +62,10 @@ WAYS: dict[tuple[State, str, State], Callable[[], object]] = {
     (S.WAITING, "Due", S.FAILED): lambda: _to_deadline(Story().waiting()).due(),
     (S.WAITING, "CancelAsked", S.FAILED): lambda: at_state(S.WAITING).when(CancelAsked(USER)),
     (S.INSTALLED, "UninstallAsked", S.UNINSTALLED): lambda: at_state(S.INSTALLED).when(UninstallAsked(USER)),
-    **{
-        (state, "WorkspaceGone", S.FAILED): lambda state=state: at_state(state).when(WorkspaceGone())
-        for state in (S.REQUESTED, S.CHECKING, S.DELIVERING, S.WAITING)
-    },
+    (S.REQUESTED, "WorkspaceGone", S.FAILED): lambda: at_state(S.REQUESTED).when(WorkspaceGone()),
+    (S.CHECKING, "WorkspaceGone", S.FAILED): lambda: at_state(S.CHECKING).when(WorkspaceGone()),
+    (S.DELIVERING, "WorkspaceGone", S.FAILED): lambda: at_state(S.DELIVERING).when(WorkspaceGone()),
+    (S.WAITING, "WorkspaceGone", S.FAILED): lambda: at_state(S.WAITING).when(WorkspaceGone()),
     (S.INSTALLED, "WorkspaceGone", S.UNINSTALLED): lambda: at_state(S.INSTALLED).when(WorkspaceGone()),
 }
 

@@ -123,14 +123,14 @@ class Health:
 
     async def on_health(self, batch: Sequence[Envelope[Message]]) -> Sequence[Outcome]:
         """Move each add-on's watch on; raising and clearing comes later, by their due times."""
-        return [await self._observe(one.data) for one in batch]
+        return [await self._observe(one.id, one.data) for one in batch]
 
-    async def _observe(self, health: Message) -> Outcome:
+    async def _observe(self, name: str, health: Message) -> Outcome:
         if not isinstance(health, AddOnHealthChanged):
             return Outcome.IGNORED
         while True:
             watch, revision = (await self._notices.watches([health.addon_key]))[health.addon_key]
-            after = observe(watch, health, self._patience)
+            after = observe(watch, name, health, self._patience)
             if after == watch:
                 return Outcome.SUPERSEDED
             if await self._notices.save(after, revision):

@@ -91,6 +91,12 @@ class Envelope(Generic[M_co]):
 
     `id` is deterministic: the same fact sent twice carries the same id, so consumers deduplicate by it.
     `seq` counts from 1 without gaps within one aggregate's events; state records leave it out.
+
+    `correlation_id` is the id of the HTTP request with which the story began, `causation_id` that of the last step
+    before this one: the `ce_id` of the message, or the id of the request, that the thing told of had last acted on.
+    Messages that leave together have the same cause. What time brings about, or an add-on's answer to a call, has no
+    id of its own, so it names the step before it. None: no message or request has led here, such as to an add-on's
+    health, which its answers alone make.
     """
 
     id: str
@@ -99,7 +105,7 @@ class Envelope(Generic[M_co]):
     time: datetime
     data: M_co
     correlation_id: str
-    causation_id: str | None = None
+    causation_id: str | None
     traceparent: str | None = None
     seq: int | None = None
     position: Position | None = None

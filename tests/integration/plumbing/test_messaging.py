@@ -64,6 +64,7 @@ def envelope(message: Message, number: int = 1, clock: DatabaseClock | None = No
         time=clock.now(),
         data=message,
         correlation_id="c-1",
+        causation_id=None,
         seq=number,
     )
 
@@ -253,6 +254,7 @@ async def test_state_is_sent_from_the_document_and_the_projection_keeps_the_newe
             time=clock.now(),
             data=message,
             correlation_id="c",
+            causation_id=None,
         )
 
     producer = Producer(kafka, "tests")

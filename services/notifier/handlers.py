@@ -18,14 +18,11 @@ from shared.contracts.notifier import MaintenanceNoticeCleared, MaintenanceNotic
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Document
 from shared.plumbing.outcomes import Outcome
+from shared.plumbing.records import DataFault
 
 log = structlog.get_logger()
 
 TEMPLATES = frozenset({"verify-email", "account-exists"})
-
-
-class UnknownTemplateError(Exception):
-    """A newer release of auth may know it; this one sets the command aside."""
 
 
 class MailOrders:
@@ -45,7 +42,7 @@ class MailOrders:
             if not isinstance(command, SendMail):
                 continue
             if command.template not in TEMPLATES:
-                raise UnknownTemplateError(command.template)
+                raise DataFault("unknown-version", f"template {command.template}")  # a newer release may know it
             expires_at = min(command.expires_at, envelope.time + MAIL_FOR)
             if now < expires_at:
                 wanted[index] = {

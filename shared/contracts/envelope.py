@@ -6,11 +6,19 @@ CloudEvents 1.0 for Kafka. Both directions of the wire format live in `shared.pl
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_AGREED = 2**53 - 1
+
+Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
+"""A point in time, given with its offset, and with room before and after it to count in."""
+Whole = Annotated[int, Field(ge=-_AGREED, le=_AGREED)]
+"""An integer that all readers of JSON agree on (RFC 8259 §6); MongoDB's own limit lies beyond."""
 
 
 class TopicKind(StrEnum):
@@ -68,7 +76,7 @@ class Message(Contract):
 class StateMessage(Message):
     """The whole state of one thing. A consumer keeps the record with the highest version."""
 
-    version: int
+    version: Whole
     deleted: bool = False
     """True announces the end; a tombstone follows days later, when every projection has seen it."""
 

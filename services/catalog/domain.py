@@ -100,4 +100,5 @@ def render(listing: Listing) -> Envelope[StateMessage]:
         time=listing["changed_at"],
         data=message,
         correlation_id=listing["correlation_id"],
+        causation_id=listing["correlation_id"],
     )

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from pymongo import IndexModel, ReturnDocument
 
-from services.notifier.notices import CAUSES, changed
+from services.notifier.notices import CAUSES, Origin, changed
 from services.notifier.outages import Watch
 from services.notifier.timers import Due
 from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes, is_duplicate_key
@@ -55,12 +55,12 @@ class NoticeStore:
         return bool(done.matched_count or done.upserted_id)
 
     async def set_slots(
-        self, scope: str, slots: Mapping[str, Document | None], now: datetime, correlation_id: str
+        self, scope: str, slots: Mapping[str, Document | None], now: datetime, origin: Origin
     ) -> Document | None:
         """Make the scope hold `slots` (by cause). The notice if that changed it, else None."""
         while True:
             notice = await self.notices.find_one({"_id": scope})
-            fields = changed(notice, slots, now, correlation_id)
+            fields = changed(notice, slots, now, origin)
             if fields is None or (notice is None and not any(slots.values())):
                 return None
             version = notice["version"] if notice else 0
@@ -90,4 +90,5 @@ class NoticeStore:
 
 def watch_of(document: Document) -> tuple[Watch, int]:
     """A stored watch and its revision."""
-    return Watch(document["_id"], **{name: document[name] for name in _FIELDS}), document["revision"]
+    known = {name: document[name] for name in _FIELDS if name in document}
+    return Watch(document["_id"], **known), document["revision"]

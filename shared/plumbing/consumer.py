@@ -19,13 +19,10 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.envelope import Envelope, Message
-from shared.plumbing.clock import ClockNotSetError
-from shared.plumbing.dead_letters import DeadLetters, Fault
+from shared.plumbing.dead_letters import DeadLetters, Fault, passes
 from shared.plumbing.liveness import ConsumerProgress
 from shared.plumbing.metrics import MESSAGE_SECONDS, MESSAGES
-from shared.plumbing.mongo import is_infrastructure_fault
 from shared.plumbing.outcomes import Outcome, Subscription
-from shared.plumbing.producer import ProducerUnavailableError
 from shared.plumbing.records import DataFault, RawRecord, from_record
 from shared.plumbing.topics import missing_topics
 
@@ -196,8 +193,10 @@ class _Batch:
             return []
         try:
             return await self._subscription.handle(envelopes)
+        except DataFault:
+            pass  # whose it is comes out below
         except Exception as exc:
-            if _passes(exc):
+            if passes(exc):
                 await self._pause(exc)
                 raise _TryAgainError from exc
             log.exception("batch_failed", group=self._group, size=len(envelopes))
@@ -208,8 +207,11 @@ class _Batch:
         for attempt in range(1, BUG_TRIES + 1):
             try:
                 (outcome,) = await self._subscription.handle([envelope])
+            except DataFault as fault:
+                faults.append(Fault(record, fault.reason, fault.detail))
+                break
             except Exception as exc:
-                if _passes(exc):
+                if passes(exc):
                     await self._pause(exc)
                     raise _TryAgainError from exc
                 if attempt == BUG_TRIES:
@@ -249,10 +251,3 @@ class _Batch:
             log.error("message_dead_lettered", group=self._group, reason=fault.reason, **fault.place())
             MESSAGES.labels(self._group, "", Outcome.DEAD_LETTERED).inc()
         MESSAGE_SECONDS.labels(self._group).observe(seconds)
-
-
-def _passes(exc: Exception) -> bool:
-    """Whether the fault is the infrastructure's: it will pass, and the record is innocent."""
-    return isinstance(
-        exc, ProducerUnavailableError | ClockNotSetError | KafkaError | OSError
-    ) or is_infrastructure_fault(exc)

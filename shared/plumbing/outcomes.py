@@ -24,8 +24,8 @@ class Outcome(StrEnum):
 Handle = Callable[[Sequence[Envelope[Message]]], Awaitable[Sequence[Outcome]]]
 """Handles a batch, records of one key in order, and says what became of each. Must be idempotent.
 
-Raises only for infrastructure (then the same batch comes again) and for its own bugs (then the records are
-tried one by one, and what still fails becomes a dead letter).
+Raises only for infrastructure (then the same batch comes again), and DataFault or its own bugs (then the records
+are tried one by one, and what still fails becomes a dead letter).
 """
 
 

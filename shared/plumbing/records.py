@@ -11,7 +11,7 @@ from typing import TypeAlias
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
-from shared.contracts.envelope import Envelope, Message, Position, TopicKind
+from shared.contracts.envelope import EARLIEST, LATEST, Envelope, Message, Position, TopicKind
 
 SPEC_VERSION = "1.0"
 RawRecord: TypeAlias = ConsumerRecord
@@ -132,9 +132,11 @@ def _time(headers: Mapping[str, str]) -> datetime:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise DataFault("bad-header", "ce_time has no offset")
-        return moment.astimezone(UTC)  # overflows at both ends of the calendar
-    except (ValueError, OverflowError) as exc:
+    except ValueError as exc:
         raise DataFault("bad-header", f"ce_time is not RFC 3339: {text[:40]!r}") from exc
+    if not EARLIEST <= moment <= LATEST:
+        raise DataFault("bad-header", f"ce_time is out of range: {text[:40]!r}")
+    return moment.astimezone(UTC)
 
 
 def _seq(headers: Mapping[str, str]) -> int | None:

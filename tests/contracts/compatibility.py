@@ -7,6 +7,8 @@ are only added, with a default; nothing is removed, renamed, narrowed or made re
 from typing import Any
 
 Schema = dict[str, Any]
+# What an integer without bounds is good for anyway: readers of JSON agree no further (RFC 8259 §6).
+_AGREED = {"minimum": -(2**53 - 1), "maximum": 2**53 - 1}
 
 
 def breaking_changes(old: Schema, new: Schema) -> list[str]:
@@ -28,6 +30,12 @@ def _compare(old: Schema, new: Schema, old_root: Schema, new_root: Schema, where
         for name in ("type", "format", "const", "maxLength", "minLength", "maxItems", "minItems", "pattern")
         if old.get(name) != new.get(name)
     ]
+    if "integer" in (old.get("type"), new.get("type")):
+        found += [
+            f"{where}: {name} was {old.get(name, agreed)}, is {new.get(name, agreed)}"
+            for name, agreed in _AGREED.items()
+            if old.get(name, agreed) != new.get(name, agreed)
+        ]
     found += [f"{where}: enum value {value!r} is gone" for value in old.get("enum", []) if value not in new["enum"]]
     found += _fields(old, new, old_root, new_root, where)
     for name in ("items", "additionalProperties"):

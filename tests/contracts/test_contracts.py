@@ -13,7 +13,7 @@ from shared.contracts.auth import UserVerified
 from shared.contracts.envelope import Message, StateMessage, TopicKind
 from shared.contracts.registry import ALL_MESSAGES, BY_TYPE
 from shared.contracts.topics import ALL_TOPICS
-from shared.plumbing.records import from_record, to_record
+from shared.plumbing.records import DataFault, from_record, to_record
 from tests.contracts.compatibility import breaking_changes
 from tests.contracts.release import released_file, schema_of
 
@@ -63,6 +63,21 @@ def test_the_schema_has_only_grown_since_its_release(message: type[Message]) -> 
     assert breaking_changes(released, schema_of(message)) == []
 
 
+@pytest.mark.parametrize("message", ALL_MESSAGES, ids=lambda message: message.type_name())
+def test_numbers_and_dates_that_others_cannot_hold_are_no_values(message: type[Message]) -> None:
+    golden = example(message)
+    known = schema_of(message)["properties"]
+    for name in golden["value"]:
+        kinds = [known[name], *known[name].get("anyOf", ())]
+        strange: list[Any] = [2**70, -(2**70), 2**53] if any(one.get("type") == "integer" for one in kinds) else []
+        if any(one.get("format") == "date-time" for one in kinds):
+            strange += ["2026-03-01T12:00:00", "0001-01-01T00:00:00+14:00", "9999-12-31T23:59:59-14:00"]
+        for thing in strange:
+            record = as_record({**golden, "value": {**golden["value"], name: thing}}, message.topic.name)
+            with pytest.raises(DataFault, match=f"^schema: {name}"):
+                from_record(record, BY_TYPE)
+
+
 def test_messages_are_frozen() -> None:
     message = UserVerified(user_id="a" * 24, method="link")
 
@@ -98,6 +113,8 @@ def _changed(change: str) -> dict[str, Any]:
         schema["required"].remove("workspace_id")
     elif change == "a field is limited":
         fields["detail"]["maxLength"] = 10
+    elif change == "a number is limited":
+        fields["generation"]["maximum"] = 100
     return schema
 
 
@@ -111,6 +128,7 @@ def _changed(change: str) -> dict[str, Any]:
         "a field is renamed",
         "a field may now be missing",
         "a field is limited",
+        "a number is limited",
     ],
 )
 def test_the_guard_sees_a_breaking_change(change: str) -> None:

@@ -169,7 +169,7 @@ def test_an_addon_that_is_down_is_waited_for_under_a_notice(
         installation = marketplace.request(addon.key, workspace)
         raised = marketplace.topics.wait("MaintenanceNoticeRaised", scope=f"addon:{addon.key}")
         waiting = marketplace.until(installation, lambda one: one["state"] == "WAITING", "WAITING")
-        health = httpx.get(f"{marketplace.url}/api/catalog/v1/addons/{addon.key}").json()["health"]["status"]
+        listed = httpx.get(f"{marketplace.url}/api/catalog/v1/addons/{addon.key}").json()["health"]["status"]
     finally:
         httpx.post(f"{marketplace.control_url}/control", json={"mode": "ok"}).raise_for_status()
     marketplace.topics.wait("AddOnInstalled", installation_id=installation)
@@ -177,8 +177,12 @@ def test_an_addon_that_is_down_is_waited_for_under_a_notice(
 
     assert (waiting["outcome"], waiting["waiting_for"], waiting["screen"]) == ("pending", "addon", "maintenance")
     assert waiting["until"] > waiting["changed_at"]
-    assert health in {"unavailable", "recovering"}
+    assert listed in {"unavailable", "recovering"}
     assert cleared.data["notice_id"] == raised.data["notice_id"]
+    health = {
+        one.id: one.data["breaker"] for one in marketplace.topics.every("AddOnHealthChanged", addon_key=addon.key)
+    }
+    assert [health[one.header("causation_id")] for one in (raised, cleared)] == ["open", "closed"]
     assert marketplace.told(installation) == [("InstallRequested", "1"), ("AddOnInstalled", "2")]
     assert [call["applied"] for call in addon.calls("INSTALLED")] == [True]
     for person in (marketplace.admin, marketplace.publisher):

@@ -33,7 +33,13 @@ class Catalog:
         for message in messages:
             (subscription,) = [one for one in self.service.subscriptions if one.topic == message.topic]
             envelope = Envelope(
-                id="e", source="/t", subject="s", time=self.clock.now(), data=message, correlation_id="c"
+                id="e",
+                source="/t",
+                subject="s",
+                time=self.clock.now(),
+                data=message,
+                correlation_id="c",
+                causation_id=None,
             )
             batch: Sequence[Envelope[Message]] = [envelope]
             outcomes += await subscription.handle(batch)

@@ -63,6 +63,7 @@ def reply(one: Installation) -> Envelope[Message]:
         time=one.requested_at,
         data=data,
         correlation_id="c",
+        causation_id=None,
     )
 
 

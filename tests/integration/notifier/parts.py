@@ -71,6 +71,7 @@ class Notifier:
             time=self.clock.now() - age,
             data=message,
             correlation_id="c-1",
+            causation_id=None,
             seq=seq,
             position=Position(*part, self.offsets[part]),
         )

@@ -15,9 +15,9 @@ from structlog.testing import capture_logs
 
 from services.notifier import postman
 from services.notifier.digests import Digests
-from services.notifier.handlers import UnknownTemplateError
 from shared.plumbing.mongo import Database
 from shared.plumbing.outcomes import Outcome
+from shared.plumbing.records import DataFault
 from tests.integration.notifier.mailbox import MailBox, only_souk, server_context, text_of
 from tests.integration.notifier.messages import Person, account, addon, failed, installed, send_mail, workspace
 from tests.integration.notifier.parts import Notifier, eventually, notifier
@@ -197,7 +197,7 @@ async def test_a_command_with_an_unknown_template_is_set_aside(
     database: Database, mongo_url: str, mailbox: MailBox
 ) -> None:
     async with notifier(database, mongo_url, mailbox, working=False) as souk:
-        with pytest.raises(UnknownTemplateError):
+        with pytest.raises(DataFault, match=r"^unknown-version: template birthday$"):
             await souk.tell(send_mail(Person(), souk.clock, LINK, template="birthday"))
 
 

@@ -37,6 +37,7 @@ def envelope(message: Message, number: int = 1, clock: DatabaseClock | None = No
         time=clock.now(),
         data=message,
         correlation_id="c-1",
+        causation_id=None,
         seq=number,
     )
 

@@ -43,6 +43,7 @@ def thing(document: Document) -> Envelope[StateMessage]:
         time=document["state_marked_at"],
         data=Thing(name=document["_id"], version=document["version"]),
         correlation_id="c-1",
+        causation_id=None,
     )
 
 

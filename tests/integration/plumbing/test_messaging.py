@@ -103,10 +103,10 @@ async def test_bad_records_become_dead_letters_and_the_good_ones_pass(
     async with running(consumers(kafka, topics[0], recorder, letters).run):
         await until(lambda: recorder.seen == ["good:1"])
         async with asyncio.timeout(10):
-            while len(await letters.list()) < len(bad):
+            while len(await letters.list({})) < len(bad):
                 await asyncio.sleep(0.05)
 
-    reasons = sorted(letter["reason"] for letter in await letters.list())
+    reasons = sorted(letter["reason"] for letter in await letters.list({}))
     assert reasons == sorted(
         [
             *("not-json", "schema", "null-value", "bad-header", "unknown-type", "unknown-version", "bad-header"),
@@ -135,7 +135,7 @@ async def test_a_database_that_is_away_delays_the_batch_and_dead_letters_nothing
         await until(lambda: set(recorder.seen) == {"w:1", "w:2", "w:3"})
 
     assert failures >= 3
-    assert await letters.list() == []
+    assert await letters.list({}) == []
 
 
 async def test_a_handler_bug_costs_only_the_record_that_meets_it_and_replay_mends_it(
@@ -154,7 +154,7 @@ async def test_a_handler_bug_costs_only_the_record_that_meets_it_and_replay_mend
         )
     async with running(consumers(kafka, topics[0], recorder, letters).run):
         await until(lambda: len(recorder.seen) == 9)
-    (letter,) = await letters.list()
+    (letter,) = await letters.list({})
     assert letter["reason"] == "handler-bug"
 
     recorder.fail = lambda _: None
@@ -181,6 +181,7 @@ async def test_state_is_sent_from_the_document_and_the_projection_keeps_the_newe
             time=clock.now(),
             data=message,
             correlation_id="c",
+            causation_id=None,
         )
 
     producer = Producer(kafka, "tests")

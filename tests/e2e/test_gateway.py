@@ -1,7 +1,10 @@
 """The one door, with the real services behind it."""
 
+import http.client
+import json
 import re
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -127,3 +130,55 @@ def test_uploads_that_break_off_shut_nobody_out(marketplace: Marketplace) -> Non
             broken.sendall(request)
 
         assert httpx.get(f"{marketplace.url}/api/auth/v1/providers").status_code == 200
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def answer_to(marketplace: Marketplace, raw: bytes, *, ends: bool = False) -> tuple[int, dict[str, Any]]:
+    """Send a POST as it is, `raw` from its last header on; `ends` when nothing more will come. Status and body."""
+    address = urlsplit(marketplace.url)
+    head = "POST /api/auth/v1/accounts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(head.encode() + raw)
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
+        answer = http.client.HTTPResponse(connection)
+        answer.begin()
+        body = answer.read()
+    return answer.status, json.loads(body) if body else {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"ZZ\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}\r\nZZ\r\n",
+        b"2\r\n{}{}{}\r\n0\r\n\r\n",
+        b"-2\r\n{}\r\n0\r\n\r\n",
+        b"\r\n{}\r\n0\r\n\r\n",
+        b"F" * 20 + b"\r\n{}\r\n0\r\n\r\n",
+        b"2;" + b"x" * 5_000 + b"\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}\r\n0\r\nno trailer\r\n\r\n",
+    ],
+    ids=["no-number", "no-number-later", "longer", "negative", "empty", "too-large", "long-extension", "bad-trailer"],
+)
+def test_a_body_in_broken_chunks_is_the_clients_fault(marketplace: Marketplace, body: bytes) -> None:
+    status, problem = answer_to(marketplace, CHUNKED + body)
+
+    assert (status, problem["slug"], problem["status"]) == (400, "malformed-body", 400)
+
+
+@pytest.mark.parametrize("raw", [CHUNKED + b"5\r\n{}", CHUNKED + b"2\r\n{}\r\n", b"Content-Length: 10\r\n\r\n{}"])
+def test_a_body_that_breaks_off_is_the_clients_fault(marketplace: Marketplace, raw: bytes) -> None:
+    status, problem = answer_to(marketplace, raw, ends=True)
+
+    # 499: the gateway takes a client that has nothing more to say for one that has left.
+    assert (status, problem.get("slug")) in {(400, "malformed-body"), (499, None)}
+
+
+@pytest.mark.slow
+def test_a_body_that_does_not_come_is_not_waited_for(marketplace: Marketplace) -> None:
+    status, problem = answer_to(marketplace, CHUNKED + b"2\r\n{}\r\n")
+
+    assert (status, problem["slug"], problem["status"]) == (408, "body-too-slow", 408)

@@ -70,7 +70,7 @@ class CatalogStore:
 
     async def workspaces_of(self, user_id: str) -> frozenset[str]:
         """Ids of the workspaces that the user is in."""
-        which = {"$or": [{"admins.user_id": user_id}, {"members": user_id}]}
+        which = {"$or": [{"admins.user_id": user_id}, {"members": user_id}], "deleted": {"$ne": True}}
         return frozenset([str(doc["_id"]) async for doc in self._workspaces.find(which, {"_id": 1})])
 
     async def categories(self) -> list[Document]:

@@ -147,8 +147,8 @@ _SAME = (
 
 
 def health_of(state: Document | None) -> Health:
-    """From the installer's breaker; never heard of is well."""
-    if state is None:
+    """From the installer's breaker; never heard of, or not any more, is well."""
+    if state is None or state.get("deleted"):
         return Health(status="ok")
     return Health(status=_STATUS[state["breaker"]], since=state["since"])
 

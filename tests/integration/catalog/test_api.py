@@ -118,6 +118,43 @@ async def test_a_private_addon_exists_only_for_its_workspaces(catalog: Catalog) 
     assert seen.json()["visible_to"] is None
 
 
+async def test_a_private_addon_is_gone_with_its_workspace_and_back_with_it(catalog: Catalog) -> None:
+    ada, admin, workspace = Publisher(catalog), new_id(), new_id()
+    headers = bearer(admin, catalog.clock.now())
+    admins = (WorkspaceAdmin(user_id=admin, role="admin"),)
+    await ada.publish("secret-addon", visibility="private", visible_to=[workspace])
+    seen = []
+
+    for version, deleted in ((1, False), (2, True), (3, False)):
+        state = WorkspaceChanged(
+            version=version, workspace_id=workspace, deleted=deleted, admins=() if deleted else admins
+        )
+        await catalog.receive(state)
+        one = await catalog.client.get(f"{ADDONS}/secret-addon", headers=headers)
+        many = await catalog.client.get(ADDONS, headers=headers)
+        seen.append((one.status_code, len(many.json()["items"])))
+
+    assert seen == [(200, 1), (404, 0), (200, 1)]
+
+
+async def test_an_addon_whose_health_is_not_told_any_more_is_well(catalog: Catalog) -> None:
+    await Publisher(catalog).publish("forgotten")
+    for version, deleted in ((1, False), (2, True)):
+        health = AddOnHealthChanged(
+            version=version,
+            deleted=deleted,
+            addon_key="forgotten",
+            breaker="open",
+            outage=1,
+            since=catalog.clock.now(),
+        )
+        await catalog.receive(health)
+
+    shown = await catalog.client.get(f"{ADDONS}/forgotten")
+
+    assert shown.json()["health"] == {"status": "ok", "since": None}
+
+
 async def test_the_verdict_names_the_field_the_rule_and_what_was_given(catalog: Catalog) -> None:
     ada = Publisher(catalog)
 

@@ -1,5 +1,6 @@
 """Publishing and changing listings: the one place where a manifest becomes an add-on."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -43,7 +44,10 @@ class Publishing:
 
     async def check(self, manifest: object | None, manifest_url: str | None) -> ManifestReport:
         """The verdict on a manifest given or served. Raises Problem when the address cannot be read."""
-        return await self._fetch(manifest_url) if manifest_url is not None else validate_manifest(manifest)
+        if manifest_url is not None:
+            return await self._fetch(manifest_url)
+        # What fits into 200 kB can take half a second to judge, and nobody else shall wait for that.
+        return await asyncio.to_thread(validate_manifest, manifest)
 
     async def publish(
         self,

@@ -31,6 +31,12 @@ class _WithManifest(Closed):
     manifest: dict[str, Any] | None = Field(None, description="The manifest itself")
     manifest_url: WebAddress | None = Field(None, description="Where the add-on serves it")
 
+    @model_validator(mode="after")
+    def _not_two(self) -> Self:
+        if self.manifest is not None and self.manifest_url is not None:
+            raise ValueError("give a manifest or a manifest_url, not both")
+        return self
+
 
 class ListingFields(Closed):
     """Our own fields of a listing; lengths as the platform's listing form has them."""
@@ -45,28 +51,24 @@ class ListingFields(Closed):
     privacy_url: WebAddress | None = None
 
 
-class Publish(ListingFields, _WithManifest):
+class _OneManifest(_WithManifest):
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if self.manifest is None and self.manifest_url is None:
+            raise ValueError("give a manifest or a manifest_url")
+        return self
+
+
+class Publish(ListingFields, _OneManifest):
     """A new add-on: exactly one of manifest and manifest_url."""
 
-    @model_validator(mode="after")
-    def _one_manifest(self) -> Self:
-        if (self.manifest is None) == (self.manifest_url is None):
-            raise ValueError("give exactly one of manifest and manifest_url")
-        return self
 
-
-class Validate(_WithManifest):
-    """A manifest to be judged only."""
-
-    @model_validator(mode="after")
-    def _one_manifest(self) -> Self:
-        if (self.manifest is None) == (self.manifest_url is None):
-            raise ValueError("give exactly one of manifest and manifest_url")
-        return self
+class Validate(_OneManifest):
+    """A manifest to be judged only: exactly one of manifest and manifest_url."""
 
 
 class Update(ListingFields, _WithManifest):
-    """What to change; fields left out stay."""
+    """What to change, with one of manifest and manifest_url at most; fields left out stay."""
 
 
 class Finding(BaseModel):

@@ -167,6 +167,30 @@ async def test_the_verdict_names_the_field_the_rule_and_what_was_given(catalog: 
     assert ("components[0].accessLevel", "required") in by_field
 
 
+async def test_a_manifest_that_takes_long_to_judge_keeps_nobody_waiting(catalog: Catalog) -> None:
+    ada = Publisher(catalog)
+    judging = asyncio.ensure_future(ada.publish("x", manifest=manifest("slow-one", components=[{}] * 60_000)))
+    turns = 0
+
+    while not judging.done():
+        await asyncio.sleep(0.001)
+        turns += 1
+
+    assert judging.result().json()["slug"] == "manifest-invalid"
+    assert turns > 20  # a judge on the event loop leaves one or two
+
+
+async def test_a_change_with_two_manifests_is_refused(catalog: Catalog) -> None:
+    ada = Publisher(catalog)
+    await ada.publish("one-of-two")
+
+    body = {"manifest": manifest("one-of-two", name="Other"), "manifest_url": "https://cards.example/manifest.json"}
+    answer = await catalog.client.patch(f"{ADDONS}/one-of-two", json=body, headers=ada.headers)
+
+    assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request")
+    assert "not both" in answer.json()["errors"][0]["message"]
+
+
 async def test_key_and_plan_of_a_manifest_cannot_change(catalog: Catalog) -> None:
     ada = Publisher(catalog)
     await ada.publish("fixed")

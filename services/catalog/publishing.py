@@ -7,11 +7,11 @@ from typing import Any
 from services.catalog.domain import (
     Listing,
     Viewer,
+    derived,
     fixed_field_changes,
     manifest_fields,
     may_change,
     may_see,
-    searchable,
 )
 from services.catalog.manifest import ManifestReport, validate_manifest
 from services.catalog.store import CatalogStore
@@ -78,7 +78,7 @@ class Publishing:
             "state_marked_at": now,
             "correlation_id": correlation_id,
         }
-        listing["search"] = searchable(listing)
+        listing |= derived(listing)
         if not await self._store.insert(listing):
             holder = await self._store.find(view.key)
             if holder is not None and may_change(holder, viewer):
@@ -143,7 +143,7 @@ class Publishing:
             if not changes:
                 return listing
             changes |= {"last_change": event, "changed_at": self._clock.now(), "correlation_id": correlation_id}
-            changes["search"] = searchable(listing | changes)
+            changes |= derived(listing | changes)
             changed = await self._store.change(listing, changes)
             if changed is not None:
                 self._relay.mark([key])

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.catalog.domain import Listing
+from services.catalog.domain import MAX_ADDRESS, Listing
 from shared.contracts.catalog import Visibility
 from shared.plumbing.mongo import Document
 
@@ -16,7 +16,7 @@ def _web_address(text: str) -> str:
     return text
 
 
-WebAddress = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_web_address)]
+WebAddress = Annotated[str, StringConstraints(max_length=MAX_ADDRESS), AfterValidator(_web_address)]
 WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
 
@@ -107,7 +107,7 @@ class AddOn(BaseModel):
     products: list[str]
     minimal_plan: str
     visibility: Visibility
-    scopes: list[Any]
+    scopes: list[str]
     icon_url: str | None
     publisher_id: str
     support_url: str | None
@@ -145,6 +145,7 @@ _STATUS: dict[str, Literal["ok", "unavailable", "recovering"]] = {
 _SAME = (
     *("name", "short_text", "long_text", "category", "products", "minimal_plan", "visibility", "publisher_id"),
     *("support_url", "privacy_url", "installs", "withdrawn", "version", "manifest_version"),
+    *("icon_url", "scopes", "published_at", "changed_at"),
 )
 
 
@@ -155,15 +156,6 @@ def health_of(state: Document | None) -> Health:
     return Health(status=_STATUS[state["breaker"]], since=state["since"])
 
 
-def addon_fields(listing: Listing, state: Document | None, icon_url: str | None) -> dict[str, Any]:
+def addon_fields(listing: Listing, state: Document | None) -> dict[str, Any]:
     """The fields of `AddOn`."""
-    scopes = listing["manifest"].get("scopes")
-    return {
-        "key": listing["_id"],
-        **{name: listing[name] for name in _SAME},
-        "scopes": scopes if isinstance(scopes, list) else [],
-        "icon_url": icon_url,
-        "health": health_of(state),
-        "published_at": listing["published_at"],
-        "changed_at": listing["changed_at"],
-    }
+    return {"key": listing["_id"], **{name: listing[name] for name in _SAME}, "health": health_of(state)}

@@ -118,43 +118,6 @@ async def test_a_private_addon_exists_only_for_its_workspaces(catalog: Catalog) 
     assert seen.json()["visible_to"] is None
 
 
-async def test_a_private_addon_is_gone_with_its_workspace_and_back_with_it(catalog: Catalog) -> None:
-    ada, admin, workspace = Publisher(catalog), new_id(), new_id()
-    headers = bearer(admin, catalog.clock.now())
-    admins = (WorkspaceAdmin(user_id=admin, role="admin"),)
-    await ada.publish("secret-addon", visibility="private", visible_to=[workspace])
-    seen = []
-
-    for version, deleted in ((1, False), (2, True), (3, False)):
-        state = WorkspaceChanged(
-            version=version, workspace_id=workspace, deleted=deleted, admins=() if deleted else admins
-        )
-        await catalog.receive(state)
-        one = await catalog.client.get(f"{ADDONS}/secret-addon", headers=headers)
-        many = await catalog.client.get(ADDONS, headers=headers)
-        seen.append((one.status_code, len(many.json()["items"])))
-
-    assert seen == [(200, 1), (404, 0), (200, 1)]
-
-
-async def test_an_addon_whose_health_is_not_told_any_more_is_well(catalog: Catalog) -> None:
-    await Publisher(catalog).publish("forgotten")
-    for version, deleted in ((1, False), (2, True)):
-        health = AddOnHealthChanged(
-            version=version,
-            deleted=deleted,
-            addon_key="forgotten",
-            breaker="open",
-            outage=1,
-            since=catalog.clock.now(),
-        )
-        await catalog.receive(health)
-
-    shown = await catalog.client.get(f"{ADDONS}/forgotten")
-
-    assert shown.json()["health"] == {"status": "ok", "since": None}
-
-
 async def test_the_verdict_names_the_field_the_rule_and_what_was_given(catalog: Catalog) -> None:
     ada = Publisher(catalog)
 
@@ -165,30 +128,6 @@ async def test_the_verdict_names_the_field_the_rule_and_what_was_given(catalog: 
     by_field = {(error["field"], error["rule"]): error for error in problem["errors"]}
     assert by_field["components[0].type", "one-of"]["given"] == '"SIDEBAR"'
     assert ("components[0].accessLevel", "required") in by_field
-
-
-async def test_a_manifest_that_takes_long_to_judge_keeps_nobody_waiting(catalog: Catalog) -> None:
-    ada = Publisher(catalog)
-    judging = asyncio.ensure_future(ada.publish("x", manifest=manifest("slow-one", components=[{}] * 60_000)))
-    turns = 0
-
-    while not judging.done():
-        await asyncio.sleep(0.001)
-        turns += 1
-
-    assert judging.result().json()["slug"] == "manifest-invalid"
-    assert turns > 20  # a judge on the event loop leaves one or two
-
-
-async def test_a_change_with_two_manifests_is_refused(catalog: Catalog) -> None:
-    ada = Publisher(catalog)
-    await ada.publish("one-of-two")
-
-    body = {"manifest": manifest("one-of-two", name="Other"), "manifest_url": "https://cards.example/manifest.json"}
-    answer = await catalog.client.patch(f"{ADDONS}/one-of-two", json=body, headers=ada.headers)
-
-    assert (answer.status_code, answer.json()["slug"]) == (422, "invalid-request")
-    assert "not both" in answer.json()["errors"][0]["message"]
 
 
 async def test_key_and_plan_of_a_manifest_cannot_change(catalog: Catalog) -> None:

@@ -2,11 +2,9 @@
 
 import copy
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
-from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
 from shared.contracts.auth import UserVerified
@@ -15,45 +13,32 @@ from shared.contracts.registry import ALL_MESSAGES, BY_TYPE
 from shared.contracts.topics import ALL_TOPICS
 from shared.plumbing.records import DataFault, from_record, to_record
 from tests.contracts.compatibility import breaking_changes
+from tests.contracts.golden import as_record, golden
 from tests.contracts.release import released_file, schema_of
-
-EXAMPLES = Path(__file__).parent / "examples"
-
-
-def example(message: type[Message]) -> dict[str, Any]:
-    path = EXAMPLES / f"{message.type_name()}.v{message.schema_version}.json"
-    loaded: dict[str, Any] = json.loads(path.read_text())
-    return loaded
-
-
-def as_record(golden: dict[str, Any], topic: str) -> ConsumerRecord:
-    headers = tuple((name, text.encode()) for name, text in golden["headers"].items())
-    value = json.dumps(golden["value"]).encode()
-    return ConsumerRecord(topic, 0, 0, 0, 0, golden["key"].encode(), value, None, 0, len(value), headers)
 
 
 @pytest.mark.parametrize("message", ALL_MESSAGES, ids=lambda message: message.type_name())
 def test_the_golden_example_is_read_and_written_as_it_was_released(message: type[Message]) -> None:
-    golden = example(message)
+    example = golden(message)
 
-    envelope = from_record(as_record(golden, message.topic.name), BY_TYPE)
+    envelope = from_record(as_record(example, message.topic.name), BY_TYPE)
 
     assert envelope is not None
     assert type(envelope.data) is message
-    assert envelope.data.key() == golden["key"]
+    assert envelope.data.key() == example["key"]
     again = to_record(envelope)
-    assert again.topic == golden["topic"]
-    assert {name: raw.decode() for name, raw in again.headers} == golden["headers"]
+    assert again.topic == example["topic"]
+    assert {name: raw.decode() for name, raw in again.headers} == example["headers"]
     written = json.loads(again.value or b"")
-    assert {name: written[name] for name in golden["value"]} == golden["value"]
+    assert {name: written[name] for name in example["value"]} == example["value"]
 
 
 @pytest.mark.parametrize("message", ALL_MESSAGES, ids=lambda message: message.type_name())
 def test_a_field_of_a_newer_release_is_ignored(message: type[Message]) -> None:
-    golden = example(message)
-    golden["value"]["added_by_a_newer_release"] = {"deep": [1]}
+    example = golden(message)
+    example["value"]["added_by_a_newer_release"] = {"deep": [1]}
 
-    assert from_record(as_record(golden, message.topic.name), BY_TYPE) is not None
+    assert from_record(as_record(example, message.topic.name), BY_TYPE) is not None
 
 
 @pytest.mark.parametrize("message", ALL_MESSAGES, ids=lambda message: message.type_name())

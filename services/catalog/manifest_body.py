@@ -6,13 +6,13 @@ those that JSON, UTF-8 and BSON all carry.
 
 import json
 import math
-from collections import Counter
 from collections.abc import Iterator
 from email.message import Message
 from itertools import islice
 from typing import Any, NoReturn
 
 from services.catalog.manifest_report import ManifestError, Path, field_name, shown
+from shared.plumbing.strict_json import doubled_key
 
 MAX_BYTES = 200_000
 # The deepest that any version defines is a value of a dropdown in a group of settings: level 10 if it is an object.
@@ -161,11 +161,11 @@ def _decoded(body: bytes, content_type: str) -> str:
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    result = dict(pairs)
-    if len(result) == len(pairs):
-        return result
-    doubled = _Doubled(result)
-    doubled.key = next(key for key, count in Counter(key for key, _ in pairs).items() if count > 1)
+    key = doubled_key(pairs)
+    if key is None:
+        return dict(pairs)
+    doubled = _Doubled(pairs)
+    doubled.key = key
     return doubled
 
 

@@ -74,8 +74,9 @@ def _check(setting: Mapping[str, Any], value: object) -> None:
     if setting.get("required") and value in ("", []):
         raise SettingRefusedError(f"Setting {name!r} is required.")
     if kind.startswith("DROPDOWN"):
-        allowed = setting.get("allowedValues", [])
-        if any(choice not in allowed for choice in (value if isinstance(value, list) else [value])):
+        # A set: a manifest has room for tens of thousands of values, and a change for as many choices.
+        allowed = {choice for choice in setting.get("allowedValues", []) if isinstance(choice, str)}
+        if not allowed.issuperset(value if isinstance(value, list) else [value]):
             raise SettingRefusedError(f"The value of setting {name!r} is not among its allowedValues.")
 
 

@@ -1,4 +1,4 @@
-"""What an attempt's end means. Pure; the status line decides (design: delivering)."""
+"""What an attempt's end means. Pure; the status line decides."""
 
 import json
 from collections.abc import Mapping

@@ -9,8 +9,10 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from shared.plumbing import strict_json
 from shared.plumbing.errors import Invalid, Problem
 from shared.plumbing.problems import require_json
+from shared.plumbing.strict_json import DoubledKeyError
 
 HexId = Annotated[str, Field(pattern=r"^[0-9a-f]{24}$", description="24 hex characters")]
 AddOnKey = Annotated[str, Field(min_length=1, max_length=50, description="The manifest's `key`")]
@@ -81,20 +83,13 @@ async def json_body(request: Request) -> Any:
     """
     require_json(request)
     try:
-        return json.loads(await request.body(), object_pairs_hook=_object)
+        return strict_json.parse(await request.body())
+    except DoubledKeyError as error:
+        fault = {"type": "duplicate_field", "loc": ("body", error.key), "msg": "The field is given twice"}
+        raise RequestValidationError([fault]) from None
     except (ValueError, RecursionError) as error:
         detail = f"{error.msg} at character {error.pos}." if isinstance(error, json.JSONDecodeError) else None
         raise Problem("malformed-json", 400, "The body is not JSON", detail) from None
-
-
-def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        fault = {"type": "duplicate_field", "loc": ("body", twice), "msg": "The field is given twice"}
-        raise RequestValidationError([fault])
-    return found
 
 
 _KEY_PARAMETER = {

@@ -25,6 +25,9 @@ LOOSE_LIMIT = 8
 TEXT_LIMIT = 1024
 """Bytes kept of an add-on's answer."""
 
+ENDED = frozenset({State.FAILED, State.UNINSTALLED})
+"""Nothing comes after these but the clean-up."""
+
 
 class Kind(StrEnum):
     """Lifecycle calls of the wire contract."""
@@ -203,7 +206,7 @@ class Installation:
     steps: int = 0
     """History entries so far, those in the log collection included."""
     history: tuple[dict[str, Any], ...] = ()
-    """The newest `HISTORY_LIMIT` of them; see `history.py`."""
+    """The newest `HISTORY_LIMIT` of them; what they hold: `draft.Step`."""
     applied: tuple[str, ...] = ()
     """Ids of the messages that were applied."""
     outbox: tuple[dict[str, Any], ...] = ()

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from services.installer import events
-from services.installer.domain import TEXT_LIMIT, Call, Kind
+from services.installer.domain import ENDED, TEXT_LIMIT, Call, Kind
 from services.installer.draft import Draft, Step
 from services.installer.messages import (
     CallReported,
@@ -19,7 +19,6 @@ from services.installer.messages import (
 from shared.contracts.installer import Cleanup, Outcome, State
 from shared.contracts.reasons import SCREEN_OF, SIDE_OF, FailureReason, Side
 
-ENDED = frozenset({State.FAILED, State.UNINSTALLED})
 _MAYBE_SEEN = frozenset({Result.OK, Result.UNKNOWN})
 _CLOSING = frozenset({Result.OK, Result.REFUSED, Result.GONE})
 

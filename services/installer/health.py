@@ -11,20 +11,21 @@ from datetime import datetime
 from typing import Protocol
 
 import structlog
+from pymongo import IndexModel
 
 from services.installer.breaker import Breaker, BreakerState, Tally, count, probing
 from services.installer.messages import Answer
 from services.installer.settings import InstallerSettings
-from services.installer.store import HEALTH_INDEXES
 from shared.contracts.reasons import WaitingFor
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Collection, Document, ensure_indexes, insert_new
-from shared.plumbing.state_relay import StateRelay
+from shared.plumbing.state_relay import STATE_INDEXES, StateRelay
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 1.0
 CALM_SECONDS = 5.0
+INDEXES = (IndexModel([("state", 1)], name="state"), *STATE_INDEXES)
 _FIELDS = tuple(field.name for field in fields(Breaker) if field.name != "addon_key")
 _TROUBLE = (BreakerState.OPEN, BreakerState.HALF_OPEN)
 
@@ -61,7 +62,7 @@ class Health:
 
     async def prepare(self) -> None:
         """Create the indexes and look for the first time."""
-        await ensure_indexes(self.collection, HEALTH_INDEXES)
+        await ensure_indexes(self.collection, INDEXES)
         await self.look()
 
     def unavailable(self, addon_key: str) -> WaitingFor | None:

@@ -6,10 +6,13 @@ Documents are those of `shared.plumbing.projections`: the fields of the state me
 import json
 from typing import Any
 
-from services.installer.store import WORKSPACE_INDEXES
+from pymongo import IndexModel
+
 from shared.contracts import auth, catalog, notifier, topics
 from shared.plumbing.mongo import Database, Document
 from shared.plumbing.projections import Projection, whole_message
+
+_OF_WORKSPACES = (IndexModel([("admins.user_id", 1)], name="admins"), IndexModel([("members", 1)], name="members"))
 
 
 class Known:
@@ -20,7 +23,7 @@ class Known:
             database, "accounts", topics.AUTH_ACCOUNTS, (auth.AccountChanged,), fields=_without_address
         )
         self.workspaces = Projection(
-            database, "workspaces", topics.AUTH_WORKSPACES, (auth.WorkspaceChanged,), indexes=WORKSPACE_INDEXES
+            database, "workspaces", topics.AUTH_WORKSPACES, (auth.WorkspaceChanged,), indexes=_OF_WORKSPACES
         )
         self.addons = Projection(
             database,

@@ -93,7 +93,7 @@ class Due:
 
 
 class Result(StrEnum):
-    """What an attempt's answer means (saga.md, delivering)."""
+    """What an attempt's answer means; `answers.py` finds it out."""
 
     OK = "ok"
     REFUSED = "refused"

@@ -16,7 +16,7 @@ class Action(StrEnum):
     """Repeat the request, naming the warnings that were read."""
     CHOOSE_WORKSPACE = "choose-workspace"
     ADD_WORKSPACE = "add-workspace"
-    """Nothing is administered by this account: add a workspace, or log in as an admin of one (S9, S12)."""
+    """Nothing is administered by this account: add a workspace, or log in as an admin of one."""
     VERIFY_EMAIL = "verify-email"
     ENABLE_TWO_FACTOR = "enable-two-factor"
     ASK_AN_ADMIN = "ask-an-admin"

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from services.installer.addons import AddOns
-from services.installer.domain import Installation, Kind, lane_of
+from services.installer.domain import ENDED, Installation, Kind, lane_of
 from services.installer.health import Availability
 from services.installer.messages import Lease, Surroundings
 from services.installer.queries import DueItem, InstallationQueries
@@ -13,8 +13,6 @@ from services.installer.slots import Slots
 from shared.contracts.installer import State
 from shared.contracts.reasons import WaitingFor
 from shared.plumbing.clock import Clock
-
-ENDED = frozenset({State.FAILED, State.UNINSTALLED})
 
 
 @dataclass(slots=True)

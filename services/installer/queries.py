@@ -102,10 +102,6 @@ class InstallationQueries:
         text = json.dumps(manifest)  # a publisher's JSON may hold names and numbers that BSON does not take
         await self._manifests.update_one(which, {"$setOnInsert": {"manifest": text}}, upsert=True)
 
-    async def kids_in_use(self) -> Set[str]:
-        """Signing keys that a live installation or an unfinished call names."""
-        return set(await self.collection.distinct("tokens.kid", {"$or": [{"live": True}, {"call.number": {"$gt": 0}}]}))
-
     async def due(self, limit: int, full_lanes: Iterable[str]) -> list[DueItem]:
         """What is due, oldest first, without calls for which there is no slot here (unless their time is over)."""
         now = self._clock.now()

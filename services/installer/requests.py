@@ -15,7 +15,7 @@ from shared.plumbing.mongo import Collection, Document, insert_new
 from shared.plumbing.outbox import stored
 
 ROUNDS = 12
-"""Lost races in a row before giving up; each is lost to a request that won."""
+"""Lost races in a row before giving up; each is lost to a write that won."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,7 @@
 """The pure core: what an installation becomes by what happens to it, and what leaves with that change.
 
 No I/O, no clock, no randomness: `decide` called twice with the same arguments answers the same, so any process may
-decide again after losing a race. The rules are those of the design's page on the life of an installation; the ways
-from state to state are in `transitions.py`.
+decide again after losing a race. The ways from state to state are in `transitions.py`.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.installer import checking, delivering, ending, events
-from services.installer.domain import Check, Installation, installation_id
+from services.installer.domain import ENDED, Check, Installation, installation_id
 from services.installer.draft import Draft, Step
 from services.installer.messages import (
     CallReported,
@@ -119,7 +118,7 @@ def _retry_asked(draft: Draft, _: RetryAsked) -> Verdict:
         checking.ask_again(draft)
     elif one.state is State.WAITING or (one.call is not None and one.flight is None):
         draft.note(Step.RETRY_ASKED)
-        one.due_at = draft.quiet_at() if one.state in ending.ENDED else draft.now
+        one.due_at = draft.quiet_at() if one.state in ENDED else draft.now
     else:
         return Verdict.UNCHANGED if one.pending or one.call is not None else Verdict.NOT_ALLOWED
     return Verdict.APPLIED

@@ -53,7 +53,7 @@ def detail(one: Installation, older: list[dict[str, Any]]) -> dict[str, Any]:
 
 
 def screen(one: Installation) -> Screen | None:
-    """S17: trouble that neither the visitor nor the add-on has explained is shown as maintenance."""
+    """Trouble that neither the visitor nor the add-on has explained is shown as maintenance."""
     if one.reason is not None:
         return SCREEN_OF[one.reason]
     return "maintenance" if one.pending and one.trouble else None

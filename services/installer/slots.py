@@ -42,11 +42,6 @@ class Slots:
         """Lanes in which a call is going on and no other fits."""
         return [lane for lane in self._taken if self.free(lane) <= 0]
 
-    @property
-    def busy(self) -> int:
-        """Calls going on."""
-        return self._total.total()
-
 
 def _is_cleanup(lane: str) -> bool:
     return lane == lane_of(lane.rpartition("/")[0], Kind.DELETED)

@@ -19,7 +19,7 @@ from services.installer.folding import Folded, fold
 from services.installer.messages import CheckSent, Decision, Due, Input, InstallAsked
 from services.installer.parking import park
 from services.installer.queries import InstallationQueries
-from services.installer.requests import AlreadyLive, ContentionError, Inserted, Insertion, Present, Requests
+from services.installer.requests import ROUNDS, AlreadyLive, ContentionError, Inserted, Insertion, Present, Requests
 from services.installer.saga import Saga
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
@@ -50,16 +50,9 @@ INDEXES = (
     OUTBOX_INDEX,
     *STATE_INDEXES,
 )
-WORKSPACE_INDEXES = (
-    IndexModel([("admins.user_id", 1)], name="admins"),
-    IndexModel([("members", 1)], name="members"),
-)
-HEALTH_INDEXES = (IndexModel([("state", 1)], name="state"), *STATE_INDEXES)
 __all__ = ["AlreadyLive", "ContentionError", "Inserted", "InstallationStore", "NewerSchemaError", "Present"]
 
 RECENT = 10_000
-ROUNDS = 12
-"""Lost races in a row before giving up; each is lost to a write that won."""
 
 
 class NewerSchemaError(Exception):

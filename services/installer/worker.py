@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 import structlog
 
 from services.installer.calling import Caller
-from services.installer.domain import Flight, Installation
+from services.installer.domain import ENDED, Flight, Installation
 from services.installer.health import Health
 from services.installer.messages import (
     Answer,
@@ -27,7 +27,7 @@ from services.installer.messages import (
     Verdict,
 )
 from services.installer.metrics import CALL_SECONDS, CALLS_UNDER_WAY
-from services.installer.outlook import ENDED, Lookout
+from services.installer.outlook import Lookout
 from services.installer.queries import DueItem
 from services.installer.settings import InstallerSettings
 from services.installer.slots import Slots
@@ -170,10 +170,6 @@ class Worker:
     async def _fold(self, batch: Sequence[tuple[str, CallReported]]) -> Sequence[None]:
         await self.apply(batch)
         return [None] * len(batch)
-
-    def under_way(self) -> list["asyncio.Task[None]"]:
-        """The attempts going on."""
-        return list(self._under_way.values())
 
     # --- leases ------------------------------------------------------------------------------------------------
 

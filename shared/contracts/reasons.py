@@ -1,7 +1,7 @@
 """Typed reasons: one name serves as API field, metric label, text key and documentation anchor.
 
 `Blocker` says why an install cannot be asked for, `FailureReason` why an accepted one failed,
-`WaitingFor` what a pending one waits for. `SCREEN_OF` and `SIDE_OF` hold the rule for clients (S17):
+`WaitingFor` what a pending one waits for. `SCREEN_OF` and `SIDE_OF` hold the rule for clients:
 only reasons that the visitor or the add-on stated are not shown as maintenance.
 """
 
@@ -27,7 +27,7 @@ class Caution(StrEnum):
     """What the visitor should know before installing."""
 
     REGION = "region"
-    """The add-on may keep data outside the workspace's region (S16). To be acknowledged."""
+    """The add-on may keep data outside the workspace's region. To be acknowledged."""
     WILL_WAIT = "will-wait"
     """The add-on is down or under maintenance: the install will wait and finish by itself."""
 

@@ -1,4 +1,4 @@
-"""Who may install which add-on where (rows S7-S16 of the visitor's guide).
+"""Who may install which add-on where and what stands in the way.
 
 Pure functions over plain facts, so that preflight, the request and the saga's check answer alike: the first
 two take the facts from the installer's projections, the third from auth's own answer.
@@ -73,7 +73,7 @@ def blockers(
 def cautions(workspace: WorkspaceFacts, *, will_wait: bool) -> tuple[Caution, ...]:
     """What the visitor should know first.
 
-    `region` must be acknowledged: the marketplace cannot know where an add-on keeps its data (S16), so it is
+    `region` must be acknowledged: the marketplace cannot know where an add-on keeps its data, so it is
     given whenever the workspace has a region.
     """
     found = {Caution.REGION: bool(workspace.region), Caution.WILL_WAIT: will_wait}

@@ -60,7 +60,7 @@ class Component(_View):
 
 
 class Manifest(_View):
-    """An accepted manifest. Paths are as given; `url` makes addresses of them."""
+    """An accepted manifest. Paths are as given; `join_url` makes addresses of them."""
 
     key: str
     name: str
@@ -80,17 +80,3 @@ class Manifest(_View):
     def of(cls, accepted: Mapping[str, Any]) -> Self:
         """The view of an accepted manifest's JSON."""
         return cls.model_validate(accepted)
-
-    def url(self, path: str) -> str:
-        """The address of one of this manifest's paths."""
-        return join_url(self.base_url, path)
-
-    def lifecycle_url(self, event: str) -> str | None:
-        """Where the add-on wants to be told of `event`; None: it did not ask."""
-        path = self.lifecycle.get(event)
-        return None if path is None else self.url(path)
-
-    @property
-    def icon_url(self) -> str | None:
-        """The add-on's icon, if it has one."""
-        return self.url(self.icon) if self.icon else None

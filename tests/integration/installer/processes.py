@@ -139,7 +139,7 @@ class Process:
 
     def die(self) -> None:
         """Nothing of it runs any more, nothing is cleaned up."""
-        for task in (*self._tasks, *self.worker.under_way()):
+        for task in (*self._tasks, *self.worker._under_way.values()):
             task.cancel()
 
     async def stop(self) -> None:

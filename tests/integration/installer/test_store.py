@@ -383,19 +383,6 @@ async def test_lists_page_without_gaps(store: InstallationStore) -> None:
     assert [one.id for one in await store.by_addon(addon_key, state=State.FAILED)] == [ones[0].id]
 
 
-async def test_keys_in_use_are_those_of_live_ones_and_of_unfinished_calls(
-    store: InstallationStore, clock: DatabaseClock
-) -> None:
-    one = await installed(store, clock)
-    assert await store.kids_in_use() == {"k1"}
-    await store.ask(one.id, UninstallAsked(USER))
-    assert await store.kids_in_use() == {"k1"}
-    lease = Lease("p1", clock.now() + limits().lease)
-    await store.apply([(one.id, Due(Surroundings(lease=lease)))])
-    await store.apply([(one.id, CallReported(Kind.DELETED, 2, 1, OK))])
-    assert await store.kids_in_use() == set()
-
-
 async def test_nothing_is_stranded_and_the_watchdog_would_see_it(
     store: InstallationStore, clock: DatabaseClock
 ) -> None:

@@ -49,13 +49,7 @@ def test_the_view_holds_what_the_manifest_says() -> None:
 def test_what_the_manifest_does_not_say_has_a_default() -> None:
     view = Manifest.of({"key": "aa", "name": "A", "baseUrl": "https://a.example"})
     assert (view.minimal_plan, view.scopes, view.lifecycle, view.webhooks) == (Plan.FREE, (), {}, ())
-    assert (view.components, view.settings, view.icon_url, view.lifecycle_url("INSTALLED")) == ((), None, None, None)
-
-
-def test_addresses_are_joined_with_the_base() -> None:
-    view = Manifest.of(a_manifest())
-    assert view.icon_url == "https://sheets.example.com/addon/icon.svg"
-    assert view.lifecycle_url("DELETED") == "https://sheets.example.com/addon/lifecycle/deleted"
+    assert (view.components, view.settings, view.icon) == ((), None, "")
 
 
 def test_the_view_does_not_change() -> None:

@@ -1,4 +1,4 @@
-"""Where an add-on can go, and what stands in the way (rows S7, S9, S11 to S16 of the visitor's guide)."""
+"""Where an add-on can go, and what stands in the way."""
 
 from typing import Any
 

@@ -105,7 +105,7 @@ def test_the_next_automatic_action_is_told_with_its_time(changes: dict[str, Any]
         ({"reason": FailureReason.PLAN_TOO_LOW, "outcome": Outcome.FAILED}, "fix-it"),
     ],
 )
-def test_s17_trouble_that_nobody_explained_is_maintenance(changes: dict[str, Any], expected: str | None) -> None:
+def test_trouble_that_nobody_explained_is_maintenance(changes: dict[str, Any], expected: str | None) -> None:
     assert showing.screen(changed(**changes)) == expected
 
 

@@ -44,7 +44,9 @@ def state(projection: Projection, version: int, *, deleted: bool = False) -> Sta
 
 
 def record(message: StateMessage, clock: DatabaseClock) -> Envelope[Message]:
-    return Envelope(id="e", source="/t", subject="s", time=clock.now(), data=message, correlation_id="c")
+    return Envelope(
+        id="e", source="/t", subject="s", time=clock.now(), data=message, correlation_id="c", causation_id=None
+    )
 
 
 async def test_nothing_of_it_is_kept_but_that_it_is_gone(projection: Projection, clock: DatabaseClock) -> None:

@@ -13,7 +13,13 @@ from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes
 from shared.plumbing.state_relay import STATE_INDEXES
 
 _FIELDS = [one.name for one in dataclasses.fields(Watch) if one.name != "addon_key"]
-_STANDING: Document = {"$or": [{cause: {"$type": "object"}} for cause in CAUSES]}
+
+
+def _stands(cause: str) -> Document:
+    return {cause: {"$type": "object"}}
+
+
+_STANDING: Document = {"$or": [_stands(cause) for cause in CAUSES]}
 
 
 class NoticeStore:
@@ -26,7 +32,10 @@ class NoticeStore:
 
     async def prepare(self) -> None:
         """Create the indexes."""
-        await ensure_indexes(self.notices, STATE_INDEXES)
+        stands = (
+            IndexModel([(cause, 1)], name=f"{cause}_stands", partialFilterExpression=_stands(cause)) for cause in CAUSES
+        )
+        await ensure_indexes(self.notices, [*STATE_INDEXES, *stands])
         due = {"due_at": {"$type": "date"}}
         await ensure_indexes(self._watches, [IndexModel([("due_at", 1)], name="due", partialFilterExpression=due)])
 

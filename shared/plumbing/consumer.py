@@ -42,7 +42,11 @@ class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has n
     """FastStream sleeps after an empty poll, blind to what arrives: a poll that lasts longer is seldom empty."""
 
     async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
-        return await super().getmany(*partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records)
+        try:
+            return await super().getmany(*partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records)
+        except KafkaError as exc:  # FastStream says nothing, waits for 5 s and polls again
+            log.warning("poll_failed", group=self._group_id, error=repr(exc))
+            raise
 
 
 class Consumers:
@@ -125,14 +129,25 @@ class Consumers:
                 if not missing:
                     await _start(broker)
                     log.info("consumers_started", topics=sorted(names))
-                    await asyncio.Event().wait()
-                log.warning("topics_missing", topics=sorted(missing))
+                    await self._until_one_ends()
+                else:
+                    log.warning("topics_missing", topics=sorted(missing))
             except (KafkaError, OSError) as exc:
                 log.warning("consumers_not_started", error=type(exc).__name__)
             finally:
                 with contextlib.suppress(KafkaError, OSError):
                     await broker.stop()
             await asyncio.sleep(2.0)
+
+    async def _until_one_ends(self) -> None:
+        """None should. FastStream would begin its loop again at once and for ever, aiokafka's tasks stay ended.
+
+        What the last poll had taken is not committed, so it comes again with new consumers.
+        """
+        tasks = [task for progress in self.progress for task in progress.tasks().values()]
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            log.error("consumer_ended", exc_info=None if task.cancelled() else task.exception())
 
 
 async def _start(broker: KafkaBroker) -> None:

@@ -23,6 +23,8 @@ from shared.plumbing.records import DataFault, RawRecord, from_record
 log = structlog.get_logger()
 
 RETURNING = ("unknown-type", "unknown-version")  # a newer release of ours will know them
+_MAX_KEPT = 8_000_000  # bytes; a document holds 16 MB
+_SHOWN = 2_000
 _SEALED = re.compile(r"sealed:v\d+:[A-Za-z0-9_=-]+")
 
 
@@ -140,16 +142,22 @@ class DeadLetters:
 
 
 def _stored(record: RawRecord) -> Document:
+    size = len(record.key or b"") + len(record.value or b"") + sum(len(raw or b"") for _, raw in record.headers)
+    if size > _MAX_KEPT:  # compressed, it may be far larger than any document
+        return {"key": None, "value": (record.value or b"")[:_SHOWN], "headers": [], "timestamp": 0, "cut": True}
     return {
         "key": record.key,
         "value": record.value,
-        "headers": [[name, raw] for name, raw in record.headers],
+        # As bytes, because a name that is no text has no place in a document.
+        "headers": [[name.encode(errors="surrogatepass"), raw] for name, raw in record.headers],
         "timestamp": record.timestamp,
     }
 
 
 def _restored(document: Document) -> RawRecord:
     kept = document["record"]
+    if "cut" in kept:
+        raise DataFault("unreadable-record", "too large to be kept")
     return ConsumerRecord(
         topic=document["topic"],
         partition=document["partition"],
@@ -161,8 +169,12 @@ def _restored(document: Document) -> RawRecord:
         checksum=None,
         serialized_key_size=len(kept["key"] or b""),
         serialized_value_size=len(kept["value"] or b""),
-        headers=tuple((name, raw) for name, raw in kept["headers"]),
+        headers=tuple((_name(name), raw) for name, raw in kept["headers"]),
     )
+
+
+def _name(stored: bytes | str) -> str:
+    return stored if isinstance(stored, str) else stored.decode(errors="surrogatepass")
 
 
 def _text(raw: bytes | None, limit: int) -> str | None:
@@ -176,6 +188,8 @@ def _for_people(document: Document) -> Document:
         "id": str(document["_id"]),
         "at": document["at"].isoformat(),
         "key": _text(kept["key"], 200),
-        "headers": {name: _text(raw, 200) for name, raw in kept["headers"]},
-        "value": _text(kept["value"], 2_000),
+        "headers": {
+            _name(name).encode(errors="backslashreplace").decode(): _text(raw, 200) for name, raw in kept["headers"]
+        },
+        "value": _text(kept["value"], _SHOWN),
     }

@@ -97,32 +97,18 @@ def _refusal(answer: WorkspaceChecked, addon: AddOnFacts) -> FailureReason | Non
     return REASON_OF[found[0]] if found else None
 
 
-def due_requested(draft: Draft) -> Verdict:
+def due(draft: Draft) -> Verdict:
     one = draft.one
     if one.due_at is not None and one.due_at > draft.now:
         return Verdict.UNCHANGED
-    if one.deadline is not None and draft.now >= one.deadline:
-        ending.fail(draft, FailureReason.MESSAGING_UNAVAILABLE)
-    else:
-        one.trouble = True
-        draft.wake(one.deadline or draft.now + draft.limits.request_deadline)
-    return Verdict.APPLIED
-
-
-def due_checking(draft: Draft) -> Verdict:
-    one = draft.one
-    if one.due_at is not None and one.due_at > draft.now:
-        return Verdict.UNCHANGED
-    if one.check.sent_at is not None:
+    if not one.unsent:
         ask_again(draft)
-        return Verdict.APPLIED
-    too_late = one.check.asked_at + draft.limits.request_deadline
-    if draft.now >= too_late:
+    elif draft.now >= draft.gives_up_at:
         ending.fail(draft, FailureReason.MESSAGING_UNAVAILABLE)
     else:
         one.waiting_for = WaitingFor.MESSAGING
         one.trouble = True
-        draft.wake(too_late)
+        draft.wake(draft.gives_up_at)
     return Verdict.APPLIED
 
 
@@ -144,7 +130,8 @@ def due_waiting(draft: Draft, message: Due) -> Verdict:
     one, around = draft.one, message.around
     due = one.due_at is None or one.due_at <= draft.now
     if one.deadline is not None and draft.now >= one.deadline:
-        ending.fail(draft, FailureReason.ADDON_UNAVAILABLE)
+        side = Side.US if one.waiting_for is WaitingFor.MAINTENANCE else None
+        ending.fail(draft, FailureReason.ADDON_UNAVAILABLE, side=side)
         return Verdict.APPLIED
     obstacle = delivering.what_hinders(around)
     if obstacle is not None or around.addon is None:

@@ -63,7 +63,8 @@ def wait(draft: Draft, obstacle: WaitingFor) -> None:
     """Wait for `obstacle` to pass, or fail if the caller did not want to wait for the add-on."""
     one = draft.one
     if one.if_unavailable == "fail" and obstacle in _TO_WAIT_FOR:
-        ending.fail(draft, FailureReason.ADDON_UNAVAILABLE)
+        ours = obstacle is WaitingFor.MAINTENANCE
+        ending.fail(draft, FailureReason.MAINTENANCE if ours else FailureReason.ADDON_UNAVAILABLE)
         return
     if one.state is not State.WAITING:
         draft.move(State.WAITING, waiting_for=obstacle.value)

@@ -183,6 +183,8 @@ class Installation:
     wait_deadline: datetime | None = None
     """When waiting is over, counted from its first beginning."""
     waiting_for: WaitingFor | None = None
+    until: datetime | None = None
+    """When the present state of a pending one is over at the latest: its deadline, unless Kafka holds up a question."""
     trouble: bool = False
     """Something went wrong or is overdue: show the maintenance screen."""
     reason: FailureReason | None = None
@@ -223,14 +225,14 @@ class Installation:
         return self.outcome is Outcome.PENDING
 
     @property
-    def until(self) -> datetime | None:
-        """Until when a pending installation waits at most in its present state."""
-        return self.deadline if self.pending else None
+    def unsent(self) -> bool:
+        """Whether the question to auth waits for Kafka."""
+        return self.state in (State.REQUESTED, State.CHECKING) and self.check.sent_at is None
 
     @property
     def next_action_at(self) -> datetime | None:
-        """When something happens by itself; null while an attempt is under way or nothing is planned."""
-        return None if self.flight is not None else self.due_at
+        """When something happens by itself; null while that depends on an answer or on Kafka, or nothing is planned."""
+        return None if self.flight is not None or self.unsent else self.due_at
 
     @property
     def tokens_read(self) -> bool:

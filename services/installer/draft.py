@@ -12,6 +12,7 @@ from services.installer.settings import InstallerSettings
 from services.installer.transitions import require
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import State
+from shared.contracts.reasons import Side
 
 
 class Step(StrEnum):
@@ -22,7 +23,10 @@ class Step(StrEnum):
     """`source`, `target`, and `reason` or `waiting_for` where they say more."""
     ASKED_AGAIN = "asked_again"
     ATTEMPT = "attempt"
-    """`kind number attempt result`, and `status ms side text` of the answer."""
+    """`kind number attempt result`, and `status ms side text` of the answer.
+
+    `unreported` is the result of one that nobody waits for any more; if it reports after all, it stands here again.
+    """
     RETRY_ASKED = "retry_asked"
     CALL_ADDED = "call_added"
     """`kind number`: a clean-up or a redelivery."""
@@ -53,6 +57,18 @@ class Draft:
         entry = {"n": one.steps, "at": self.now, "what": what.value}
         entry.update((name, value) for name, value in details.items() if value is not None)
         one.history = (*one.history, entry)[-HISTORY_LIMIT:]
+
+    def finished(self) -> Installation:
+        """The next version, after all changes."""
+        one = self.one
+        one.changed_at = self.now
+        one.until = (self.gives_up_at if one.unsent else one.deadline) if one.pending else None
+        return one
+
+    @property
+    def gives_up_at(self) -> datetime:
+        """When a question that Kafka does not take is given up."""
+        return self.one.check.asked_at + self.limits.request_deadline
 
     def emit(self, event: Callable[[], Envelope[Message]]) -> None:
         """Let an event leave with this change, under the next number."""
@@ -123,7 +139,18 @@ class Draft:
     def lose_flight(self) -> None:
         """Stop waiting for the attempt under way; an INSTALLED may still be heard by the add-on until it is quiet."""
         flight, self.one.flight = self.one.flight, None
-        if flight is not None and flight.kind is Kind.INSTALLED:
+        if flight is None:
+            return
+        self.note(
+            Step.ATTEMPT,
+            kind=flight.kind.value,
+            number=flight.number,
+            attempt=flight.attempt,
+            result="unreported",
+            # Its process is gone; or it is all well, and only its answer does not matter any more.
+            side=Side.US.value if flight.until <= self.now else None,
+        )
+        if flight.kind is Kind.INSTALLED:
             entry = Loose(number=flight.number, attempt=flight.attempt, quiet_at=flight.quiet_at)
             self.one.loose = (*self.one.loose, entry)[-LOOSE_LIMIT:]
 

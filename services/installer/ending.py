@@ -49,14 +49,29 @@ def cancel(draft: Draft, message: CancelAsked) -> Verdict:
 
 def uninstall(draft: Draft, message: UninstallAsked) -> Verdict:
     """A dead add-on cannot veto it: its DELETED comes when it can."""
-    one = draft.one
-    if one.state is not State.INSTALLED:
-        return Verdict.UNCHANGED if one.state is State.UNINSTALLED else Verdict.NOT_ALLOWED
-    draft.move(State.UNINSTALLED)
-    one.live = False
-    draft.emit(lambda: events.uninstalled(one, draft.now, message.user_id))
-    _owe(draft, seen=True)
+    if draft.one.state is not State.INSTALLED:
+        return Verdict.UNCHANGED if draft.one.state is State.UNINSTALLED else Verdict.NOT_ALLOWED
+    _uninstall(draft, message.user_id)
     return Verdict.APPLIED
+
+
+def workspace_gone(draft: Draft) -> Verdict:
+    """Nobody is left to use it or to remove it. The events name who asked for the install: nobody asked for this."""
+    if draft.one.pending:
+        fail(draft, FailureReason.WORKSPACE_GONE)
+    elif draft.one.state is State.INSTALLED:
+        _uninstall(draft, draft.one.user_id, reason=FailureReason.WORKSPACE_GONE.value)
+    else:
+        return Verdict.UNCHANGED
+    return Verdict.APPLIED
+
+
+def _uninstall(draft: Draft, user_id: str, **why: str) -> None:
+    one = draft.one
+    draft.move(State.UNINSTALLED, **why)
+    one.live = False
+    draft.emit(lambda: events.uninstalled(one, draft.now, user_id))
+    _owe(draft, seen=True)
 
 
 def _owe(draft: Draft, *, seen: bool) -> None:
@@ -173,7 +188,7 @@ def installed_late(draft: Draft, message: InstalledLate) -> Verdict:
     if one.state not in ENDED or not draft.catch(message.number, message.attempt):
         return Verdict.UNCHANGED
     if one.snapshot is not None and one.snapshot.declares(Kind.DELETED):
-        one.flight = None
+        draft.lose_flight()
         _add_deleted(draft)
     return Verdict.APPLIED
 

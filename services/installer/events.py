@@ -12,6 +12,7 @@ from shared.contracts.installer import (
     InstallationChanged,
     InstallFailed,
     InstallRequested,
+    State,
 )
 from shared.contracts.reasons import SIDE_OF, FailureReason
 from shared.plumbing.mongo import Document
@@ -68,7 +69,6 @@ def check_number(message_id: str) -> int | None:
 
 def installation_state(document: Document) -> Envelope[StateMessage]:
     """The state record of an installation's document."""
-    pending = document["outcome"] == "pending"
     state = InstallationChanged(
         version=document["version"],
         installation_id=document["_id"],
@@ -84,8 +84,8 @@ def installation_state(document: Document) -> Envelope[StateMessage]:
         reason=document.get("reason"),
         detail=document.get("detail", ""),
         waiting_for=document.get("waiting_for"),
-        until=document.get("deadline") if pending else None,
-        next_action_at=None if "flight" in document else document.get("due_at"),
+        until=document.get("until"),
+        next_action_at=_next_action_at(document),
         attempt=document.get("call", {}).get("attempt", 0),
         trouble=document["trouble"],
         requested_at=document["requested_at"],
@@ -100,6 +100,12 @@ def installation_state(document: Document) -> Envelope[StateMessage]:
         correlation_id=document["correlation_id"],
         causation_id=document.get("cause"),
     )
+
+
+def _next_action_at(document: Document) -> datetime | None:
+    """As `Installation.next_action_at`."""
+    unsent = document["state"] in (State.REQUESTED, State.CHECKING) and "sent_at" not in document["check"]
+    return None if unsent or "flight" in document else document.get("due_at")
 
 
 def health_state(document: Document) -> Envelope[StateMessage]:

@@ -155,6 +155,11 @@ class UninstallAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkspaceGone:
+    """The workspace was deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class RedeliveryAsked:
     """INSTALLED is to be sent again to a live installation, as a new logical call."""
 
@@ -190,6 +195,7 @@ Input = (
     | CancelAsked
     | RetryAsked
     | UninstallAsked
+    | WorkspaceGone
     | RedeliveryAsked
     | SettingsChanged
     | SuccessorWaits

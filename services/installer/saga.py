@@ -27,6 +27,7 @@ from services.installer.messages import (
     SuccessorWaits,
     UninstallAsked,
     Verdict,
+    WorkspaceGone,
     cause_of,
 )
 from services.installer.settings import InstallerSettings
@@ -65,7 +66,6 @@ class Saga:
             changed_at=now,
             state=State.REQUESTED,
             waiting_for=WaitingFor.MESSAGING,
-            deadline=now + self._limits.request_deadline,
             check=Check(number=1, asked_at=now),
             workspace=asked.workspace,
         )
@@ -73,7 +73,7 @@ class Saga:
         draft.note(Step.REQUESTED)
         draft.wake(now + self._limits.reask_after)
         draft.emit(lambda: events.requested(draft.one, now))
-        return draft.one, (*draft.outgoing, events.check_workspace(draft.one, now))
+        return draft.finished(), (*draft.outgoing, events.check_workspace(draft.one, now))
 
     def decide(self, installation: Installation, message: Input, now: datetime) -> Decision:
         """What `message` makes of `installation`, which itself is left as it is.
@@ -87,16 +87,13 @@ class Saga:
         cleared = message.cleared if isinstance(message, CheckSent) else ()
         if verdict is not Verdict.APPLIED:
             return Decision(installation, verdict, cleared=cleared)
-        draft.one.changed_at = now
-        return Decision(draft.one, verdict, tuple(draft.outgoing), cleared)
+        return Decision(draft.finished(), verdict, tuple(draft.outgoing), cleared)
 
 
 def _due(draft: Draft, message: Due) -> Verdict:
     state = draft.one.state
-    if state is State.REQUESTED:
-        return checking.due_requested(draft)
-    if state is State.CHECKING:
-        return checking.due_checking(draft)
+    if state in (State.REQUESTED, State.CHECKING):
+        return checking.due(draft)
     if state is State.WAITING:
         return checking.due_waiting(draft, message)
     return delivering.due(draft, message) if state is State.DELIVERING else ending.due(draft, message)
@@ -114,7 +111,11 @@ def _reported(draft: Draft, message: CallReported) -> Verdict:
 def _retry_asked(draft: Draft, _: RetryAsked) -> Verdict:
     """Now instead of later. Never changes an outcome."""
     one = draft.one
-    if one.state is State.CHECKING and one.check.sent_at is not None and draft.now - one.check.asked_at > _ASK_GAP:
+    if one.unsent:
+        draft.note(Step.RETRY_ASKED)  # and nothing to hurry: the question leaves as soon as Kafka is back
+    elif one.state is State.CHECKING:
+        if draft.now - one.check.asked_at <= _ASK_GAP:
+            return Verdict.UNCHANGED
         checking.ask_again(draft)
     elif one.state is State.WAITING or (one.call is not None and one.flight is None):
         draft.note(Step.RETRY_ASKED)
@@ -139,6 +140,7 @@ _DECIDE: Mapping[type[Any], Callable[[Draft, Any], Verdict]] = {
     CancelAsked: ending.cancel,
     RetryAsked: _retry_asked,
     UninstallAsked: ending.uninstall,
+    WorkspaceGone: lambda draft, _: ending.workspace_gone(draft),
     RedeliveryAsked: ending.redeliver,
     SettingsChanged: _settings_changed,
     SuccessorWaits: lambda draft, _: ending.successor_waits(draft),

@@ -12,7 +12,7 @@ _SIDE_OF_WAITING: dict[WaitingFor, Side] = {
     WaitingFor.WORKSPACE_CHECK: Side.US,
     WaitingFor.ADDON: Side.ADDON,
     WaitingFor.PREVIOUS_UNINSTALL: Side.ADDON,
-    WaitingFor.MAINTENANCE: Side.ADDON,
+    WaitingFor.MAINTENANCE: Side.US,
 }
 
 

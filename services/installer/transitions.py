@@ -6,7 +6,16 @@ from it.
 
 from dataclasses import dataclass
 
-from services.installer.messages import CallReported, CancelAsked, Checked, CheckSent, Due, Input, UninstallAsked
+from services.installer.messages import (
+    CallReported,
+    CancelAsked,
+    Checked,
+    CheckSent,
+    Due,
+    Input,
+    UninstallAsked,
+    WorkspaceGone,
+)
 from shared.contracts.installer import State
 
 
@@ -25,6 +34,7 @@ TABLE: tuple[Row, ...] = (
     Row(State.REQUESTED, Checked, State.CHECKING, "answer overtook the note"),
     Row(State.REQUESTED, Due, State.FAILED, "never sent"),
     Row(State.REQUESTED, CancelAsked, State.FAILED, "cancelled"),
+    Row(State.REQUESTED, WorkspaceGone, State.FAILED, "workspace deleted"),
     Row(State.CHECKING, Checked, State.DELIVERING, "may install"),
     Row(State.CHECKING, Checked, State.INSTALLED, "add-on wants no call"),
     Row(State.CHECKING, Checked, State.WAITING, "cannot call now"),
@@ -32,17 +42,21 @@ TABLE: tuple[Row, ...] = (
     Row(State.CHECKING, CheckSent, State.FAILED, "deadline"),
     Row(State.CHECKING, Due, State.FAILED, "deadline"),
     Row(State.CHECKING, CancelAsked, State.FAILED, "cancelled"),
+    Row(State.CHECKING, WorkspaceGone, State.FAILED, "workspace deleted"),
     Row(State.DELIVERING, CallReported, State.INSTALLED, "confirmed"),
     Row(State.DELIVERING, CallReported, State.FAILED, "refused"),
     Row(State.DELIVERING, Due, State.WAITING, "cannot call now"),
     Row(State.DELIVERING, Due, State.FAILED, "deadline"),
     Row(State.DELIVERING, CancelAsked, State.FAILED, "cancelled"),
+    Row(State.DELIVERING, WorkspaceGone, State.FAILED, "workspace deleted"),
     Row(State.WAITING, Due, State.DELIVERING, "can call again"),
     Row(State.WAITING, Due, State.INSTALLED, "add-on wants no call"),
     Row(State.WAITING, Due, State.CHECKING, "last answer too old"),
     Row(State.WAITING, Due, State.FAILED, "deadline"),
     Row(State.WAITING, CancelAsked, State.FAILED, "cancelled"),
+    Row(State.WAITING, WorkspaceGone, State.FAILED, "workspace deleted"),
     Row(State.INSTALLED, UninstallAsked, State.UNINSTALLED, "uninstalled"),
+    Row(State.INSTALLED, WorkspaceGone, State.UNINSTALLED, "workspace deleted"),
 )
 
 _ALLOWED = frozenset((row.source, row.on, row.target) for row in TABLE)

@@ -144,8 +144,12 @@ ENGLISH = Texts(
             "Nothing on your side is wrong. Its publisher must change the address; try again later.",
         ),
         FailureReason.ADDON_UNAVAILABLE: Why(
-            "The add-on did not come back within the time that an install may wait.",
+            "The add-on could not be reached for as long as the install was allowed to wait.",
             "Nothing on your side is wrong. Try again when the add-on answers; its page shows its health.",
+        ),
+        FailureReason.MAINTENANCE: Why(
+            "The marketplace is under maintenance, and the install was not to wait for its end.",
+            "Nothing on your side is wrong. Try again when the maintenance is over.",
         ),
         FailureReason.DEADLINE: Why(
             "The add-on did not answer in time.", "Nothing on your side is wrong. Try again in a while."

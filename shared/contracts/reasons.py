@@ -47,6 +47,8 @@ class FailureReason(StrEnum):
     ADDON_ADDRESS_BLOCKED = "addon-address-blocked"
     ADDON_GONE = "addon-gone"
     ADDON_UNAVAILABLE = "addon-unavailable"
+    MAINTENANCE = "maintenance"
+    """Operators keep calls to the add-on back, and the request was not to wait."""
     DEADLINE = "deadline"
     MESSAGING_UNAVAILABLE = "messaging-unavailable"
     CANCELLED = "cancelled"
@@ -88,6 +90,7 @@ SCREEN_OF: dict[FailureReason, Screen] = {
     FailureReason.ADDON_ADDRESS_BLOCKED: "maintenance",
     FailureReason.ADDON_GONE: "refused",
     FailureReason.ADDON_UNAVAILABLE: "maintenance",
+    FailureReason.MAINTENANCE: "maintenance",
     FailureReason.DEADLINE: "maintenance",
     FailureReason.MESSAGING_UNAVAILABLE: "maintenance",
 }
@@ -106,6 +109,7 @@ SIDE_OF: dict[FailureReason, Side] = {
     FailureReason.ADDON_ADDRESS_BLOCKED: Side.ADDON,
     FailureReason.ADDON_GONE: Side.ADDON,
     FailureReason.ADDON_UNAVAILABLE: Side.ADDON,
+    FailureReason.MAINTENANCE: Side.US,
     FailureReason.DEADLINE: Side.ADDON,
     FailureReason.MESSAGING_UNAVAILABLE: Side.US,
 }

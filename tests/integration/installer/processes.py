@@ -23,6 +23,7 @@ from services.installer.worker import Worker
 from shared.contracts.reasons import WaitingFor
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, Document
+from shared.plumbing.tasks import end
 from tests.unit.installer.story import OK, addon, asked
 from tests.users import new_id
 
@@ -144,7 +145,7 @@ class Process:
 
     async def stop(self) -> None:
         self.die()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await end(*self._tasks)  # one cancellation may be lost
 
 
 async def requested(store: InstallationStore, **other: Any) -> Installation:

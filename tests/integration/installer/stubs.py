@@ -17,6 +17,7 @@ from shared.contracts.catalog import AddOnPublished
 from shared.contracts.envelope import Envelope, Message, Topic
 from shared.contracts.installer import CheckWorkspace
 from shared.plumbing.records import from_record, to_record
+from shared.plumbing.tasks import end
 
 HOOKS = [{"type": "INSTALLED", "path": "/installed"}, {"type": "DELETED", "path": "/deleted"}]
 
@@ -115,8 +116,7 @@ async def answering_auth(
         try:
             yield auth
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await end(task)
 
 
 @dataclass

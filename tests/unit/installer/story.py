@@ -96,6 +96,7 @@ class Story:
         self.one, first = self.saga.begin(asked(**other), generation, self.now)
         self.outgoing: list[Envelope[Message]] = list(first)
         self.addon = addon()
+        self._says_until_when()
 
     def after(self, pause: float) -> Self:
         self.now += seconds(pause)
@@ -113,7 +114,11 @@ class Story:
         if decision.verdict is Verdict.APPLIED:
             self.one.version += 1
         self.outgoing += decision.outgoing
+        self._says_until_when()
         return decision
+
+    def _says_until_when(self) -> None:
+        assert (self.one.until is not None) == self.one.pending, "what is pending says until when at most"
 
     # --- words -----------------------------------------------------------------------------------------------------
 

@@ -63,6 +63,7 @@ def test_without_kafka_a_request_shows_trouble_and_fails_after_a_day() -> None:
     assert story.due().verdict is Verdict.UNCHANGED
     story.after(1).due()
     assert (story.one.state, story.one.trouble) == (State.REQUESTED, True)
+    assert story.one.next_action_at is None, "it goes on as soon as Kafka is back, not in a day"
     story.now = START + LIMITS.request_deadline
     story.due()
     assert story.one.reason is FailureReason.MESSAGING_UNAVAILABLE
@@ -113,11 +114,13 @@ def test_time_in_which_kafka_did_not_take_the_question_does_not_count() -> None:
     deadline = story.one.deadline
     assert deadline is not None
     story.after(30).due()
+    asked_at = story.now
     story.after(3600).due()
     assert (story.one.state, story.one.waiting_for) == (State.CHECKING, WaitingFor.MESSAGING)
+    assert story.one.until == asked_at + LIMITS.request_deadline, "the deadline has passed and ends nothing"
     story.sent()
     assert story.one.state is State.CHECKING
-    assert story.one.deadline == deadline + seconds(3600)
+    assert story.one.until == story.one.deadline == deadline + seconds(3600)
 
 
 def test_a_question_that_kafka_does_not_take_for_a_day_fails() -> None:
@@ -204,11 +207,18 @@ def test_without_an_installed_hook_a_passed_check_installs() -> None:
     assert story.events() == ["InstallRequested", "AddOnInstalled"]
 
 
+def test_a_retry_while_the_question_waits_for_kafka_is_noted_and_asks_no_second_one() -> None:
+    for story in (Story(), Story().checking().after(30)):
+        story.due()
+        questions, due_at = len(story.outgoing), story.one.due_at
+        story.after(10).when(RetryAsked(USER))
+        assert story.one.history[-1]["what"] == "retry_asked"
+        assert (len(story.outgoing), story.one.due_at) == (questions, due_at), "it leaves as soon as Kafka is back"
+
+
 def test_retry_while_checking_asks_again_but_not_more_than_every_two_seconds() -> None:
     story = Story()
-    assert story.when(RetryAsked(USER)).verdict is Verdict.UNCHANGED, "the question waits for Kafka already"
     story.checking()
     assert story.after(1).when(RetryAsked(USER)).verdict is Verdict.UNCHANGED
     assert story.after(2).when(RetryAsked(USER)).verdict is Verdict.APPLIED
     assert story.outgoing[-1].id == f"{story.one.id}:check:1:2"
-    assert story.after(5).when(RetryAsked(USER)).verdict is Verdict.UNCHANGED, "Kafka has not taken the last one"

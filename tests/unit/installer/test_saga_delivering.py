@@ -191,6 +191,15 @@ def test_the_late_no_of_an_earlier_attempt_does_not_decide() -> None:
     assert story.one.flight is not None
 
 
+def test_an_attempt_that_died_with_its_process_is_in_the_timeline() -> None:
+    story = Story().delivering().after(6)
+    story.due()
+    lost = {"what": "attempt", "kind": "INSTALLED", "number": 1, "attempt": 1, "result": "unreported", "side": "us"}
+    assert story.one.history[-1].items() >= lost.items()
+    story.reported(UNKNOWN, kind=Kind.INSTALLED, number=1, attempt=1)
+    assert (story.one.history[-1]["attempt"], story.one.history[-1]["result"]) == (1, "unknown"), "it was only late"
+
+
 def test_an_attempt_reported_twice_counts_once() -> None:
     story = Story().delivering()
     story.reported(UNKNOWN)

@@ -13,6 +13,7 @@ from services.installer.messages import (
     SuccessorWaits,
     UninstallAsked,
     Verdict,
+    WorkspaceGone,
 )
 from shared.contracts.installer import AddOnUninstalled, Cleanup, InstallFailed, Outcome, State
 from shared.contracts.reasons import FailureReason, Side, WaitingFor
@@ -121,6 +122,45 @@ def test_without_a_deleted_hook_nothing_is_owed() -> None:
     assert (story.one.cleanup, story.one.due_at) == (Cleanup.NONE, None)
 
 
+def test_a_cancelled_attempt_is_in_the_timeline_and_nobodys_fault() -> None:
+    story = Story().delivering().after(1)
+    story.when(CancelAsked(USER))
+    (attempt,) = [entry for entry in story.one.history if entry["what"] == "attempt"]
+    assert (attempt["attempt"], attempt["result"], "side" in attempt) == (1, "unreported", False)
+
+
+# --- a workspace that is gone --------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("state", PENDING)
+def test_what_is_pending_in_a_workspace_that_is_gone_fails(state: State) -> None:
+    story = at_state(state)
+    maybe_seen = state is State.DELIVERING
+    story.when(WorkspaceGone())
+    one = story.one
+    assert (one.state, one.reason, one.live) == (State.FAILED, FailureReason.WORKSPACE_GONE, False)
+    assert one.cleanup is (Cleanup.OWED if maybe_seen else Cleanup.NONE)
+    failed = story.outgoing[-1].data
+    assert isinstance(failed, InstallFailed)
+    assert (failed.reason, failed.user_id) == (FailureReason.WORKSPACE_GONE, USER)
+
+
+def test_what_is_installed_in_a_workspace_that_is_gone_is_uninstalled_in_the_name_of_who_asked_for_it() -> None:
+    story = Story().installed()
+    story.when(WorkspaceGone())
+    one = story.one
+    assert (one.state, one.live, one.cleanup, one.tokens_read) == (State.UNINSTALLED, False, Cleanup.OWED, False)
+    assert one.history[-2].items() >= {"what": "state", "target": "UNINSTALLED", "reason": "workspace-gone"}.items()
+    event = story.outgoing[-1].data
+    assert isinstance(event, AddOnUninstalled)
+    assert event.user_id == USER
+    story.due()
+    assert story.one.flight is not None
+    assert story.one.flight.kind is Kind.DELETED
+    assert story.when(WorkspaceGone()).verdict is Verdict.UNCHANGED
+    assert story.events() == ["InstallRequested", "AddOnInstalled", "AddOnUninstalled"]
+
+
 # --- uninstalling --------------------------------------------------------------------------------------------------
 
 
@@ -183,6 +223,8 @@ def test_a_died_process_s_deleted_is_sent_again() -> None:
     story.due()
     assert story.one.flight is not None
     assert (story.one.flight.number, story.one.flight.attempt) == (2, 2)
+    lost = {"what": "attempt", "kind": "DELETED", "number": 2, "attempt": 1, "result": "unreported", "side": "us"}
+    assert story.one.history[-1].items() >= lost.items()
     story.reported(OK, kind=Kind.DELETED, number=2, attempt=1)
     assert story.one.cleanup is Cleanup.CLOSED
 

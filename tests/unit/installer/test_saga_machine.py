@@ -27,6 +27,7 @@ from services.installer.messages import (
     SuccessorWaits,
     UninstallAsked,
     Verdict,
+    WorkspaceGone,
 )
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.installer import CheckWorkspace, Cleanup, Outcome, State
@@ -153,6 +154,15 @@ class InstallationMachine(RuleBasedStateMachine):
         pending = self.story.one.pending
         verdict = self.story.when(CancelAsked(USER)).verdict
         assert (verdict is Verdict.APPLIED) == pending
+        self._after()
+
+    @rule(really=RARELY)
+    def the_workspace_is_deleted(self, really: bool) -> None:
+        if not really:
+            return
+        live = self.story.one.live
+        assert (self.story.when(WorkspaceGone()).verdict is Verdict.APPLIED) == live
+        assert not self.story.one.live
         self._after()
 
     @rule()

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from services.installer.messages import CancelAsked, CheckSent, Due, Input, UninstallAsked
+from services.installer.messages import CancelAsked, CheckSent, Due, Input, UninstallAsked, WorkspaceGone
 from services.installer.transitions import TABLE, ForbiddenTransitionError, Row, diagram, require
 from shared.contracts.installer import State
 from shared.contracts.reasons import WaitingFor
@@ -15,8 +15,8 @@ S = State
 
 
 def _to_deadline(story: Story) -> Story:
-    assert story.one.deadline is not None
-    story.now = story.one.deadline
+    assert story.one.until is not None
+    story.now = story.one.until
     return story
 
 
@@ -62,6 +62,11 @@ WAYS: dict[tuple[State, str, State], Callable[[], object]] = {
     (S.WAITING, "Due", S.FAILED): lambda: _to_deadline(Story().waiting()).due(),
     (S.WAITING, "CancelAsked", S.FAILED): lambda: at_state(S.WAITING).when(CancelAsked(USER)),
     (S.INSTALLED, "UninstallAsked", S.UNINSTALLED): lambda: at_state(S.INSTALLED).when(UninstallAsked(USER)),
+    (S.REQUESTED, "WorkspaceGone", S.FAILED): lambda: at_state(S.REQUESTED).when(WorkspaceGone()),
+    (S.CHECKING, "WorkspaceGone", S.FAILED): lambda: at_state(S.CHECKING).when(WorkspaceGone()),
+    (S.DELIVERING, "WorkspaceGone", S.FAILED): lambda: at_state(S.DELIVERING).when(WorkspaceGone()),
+    (S.WAITING, "WorkspaceGone", S.FAILED): lambda: at_state(S.WAITING).when(WorkspaceGone()),
+    (S.INSTALLED, "WorkspaceGone", S.UNINSTALLED): lambda: at_state(S.INSTALLED).when(WorkspaceGone()),
 }
 
 

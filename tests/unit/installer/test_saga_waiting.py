@@ -5,7 +5,7 @@ import pytest
 from services.installer.domain import Kind
 from services.installer.messages import RetryAsked, Verdict
 from shared.contracts.installer import State
-from shared.contracts.reasons import FailureReason, WaitingFor
+from shared.contracts.reasons import FailureReason, Side, WaitingFor
 from tests.unit.installer.story import LIMITS, NOT_SEEN, OK, TIMEOUT, UNKNOWN, USER, Story, addon, seconds
 
 OBSTACLES = [WaitingFor.ADDON, WaitingFor.MAINTENANCE]
@@ -21,11 +21,18 @@ def test_what_cannot_be_called_now_waits_a_week_at_most(obstacle: WaitingFor) ->
     assert story.one.call is None
 
 
-@pytest.mark.parametrize("obstacle", OBSTACLES)
-def test_whoever_does_not_want_to_wait_fails_at_once(obstacle: WaitingFor) -> None:
+@pytest.mark.parametrize(
+    ("obstacle", "reason", "side"),
+    [
+        (WaitingFor.ADDON, FailureReason.ADDON_UNAVAILABLE, Side.ADDON),
+        (WaitingFor.MAINTENANCE, FailureReason.MAINTENANCE, Side.US),
+    ],
+)
+def test_whoever_does_not_want_to_wait_fails_at_once(obstacle: WaitingFor, reason: FailureReason, side: Side) -> None:
     story = Story(if_unavailable="fail").checking()
     story.checked(around=story.around(unavailable=obstacle))
-    assert (story.one.state, story.one.reason) == (State.FAILED, FailureReason.ADDON_UNAVAILABLE)
+    assert (story.one.state, story.one.reason, story.one.side) == (State.FAILED, reason, side)
+    assert story.one.trouble is True
 
 
 def test_a_breaker_that_opens_between_attempts_ends_the_hammering() -> None:
@@ -67,6 +74,7 @@ def test_a_check_older_than_ten_minutes_is_asked_again_before_delivering() -> No
     assert (story.one.state, story.one.check.number) == (State.CHECKING, 2)
     assert story.outgoing[-1].id == f"{story.one.id}:check:2:1"
     assert story.one.deadline is None, "it begins when the question is sent"
+    assert story.one.until == story.now + LIMITS.request_deadline, "and if it never is, that ends it"
     assert story.checked("old", check=1).verdict is Verdict.UNCHANGED
     story.after(10).sent()
     assert story.one.deadline == story.now + LIMITS.install_deadline
@@ -92,7 +100,14 @@ def test_the_waiting_deadline_counts_from_the_first_time() -> None:
     assert end is not None
     story.now = end
     story.due(unavailable=WaitingFor.ADDON)
-    assert story.one.reason is FailureReason.ADDON_UNAVAILABLE
+    assert (story.one.reason, story.one.side) == (FailureReason.ADDON_UNAVAILABLE, Side.ADDON)
+
+
+def test_a_week_of_an_operators_notice_is_on_our_side() -> None:
+    story = Story().waiting(WaitingFor.MAINTENANCE)
+    story.now += LIMITS.waiting_deadline
+    story.due(unavailable=WaitingFor.MAINTENANCE)
+    assert (story.one.reason, story.one.side) == (FailureReason.ADDON_UNAVAILABLE, Side.US)
 
 
 def test_looking_in_vain_plans_the_next_look() -> None:

@@ -32,7 +32,7 @@ ONE = Installation(
     version=3,
     seq=1,
     due_at=LATER,
-    deadline=DEADLINE,
+    until=DEADLINE,
     waiting_for=WaitingFor.MESSAGING,
     check=Check(1, NOW),
     workspace=Workspace(owner_id="d" * 24),
@@ -64,7 +64,7 @@ def test_a_fresh_request_says_what_it_waits_for_and_until_when() -> None:
         "trouble": False,
         "waiting_for": WaitingFor.MESSAGING,
         "until": DEADLINE,
-        "next": {"action": "ask-workspace", "at": LATER},
+        "next": {"action": "ask-workspace", "at": None},
         "call": None,
         "requested_at": NOW,
         "changed_at": NOW,
@@ -77,7 +77,8 @@ def test_a_fresh_request_says_what_it_waits_for_and_until_when() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"state": State.CHECKING}, {"action": "ask-workspace", "at": LATER}),
+        ({"state": State.CHECKING, "check": Check(1, NOW)}, {"action": "ask-workspace", "at": None}),
+        ({"state": State.CHECKING, "check": Check(1, NOW, sent_at=NOW)}, {"action": "ask-workspace", "at": LATER}),
         ({"state": State.DELIVERING, "call": CALL}, {"action": "call-addon", "at": LATER}),
         ({"state": State.DELIVERING, "call": CALL, "flight": FLIGHT}, {"action": "await-answer", "at": DEADLINE}),
         ({"state": State.DELIVERING}, {"action": "look-again", "at": LATER}),
@@ -116,6 +117,7 @@ def test_trouble_that_nobody_explained_is_maintenance(changes: dict[str, Any], e
         ({"state": State.DELIVERING, "waiting_for": WaitingFor.ADDON}, None),
         ({"state": State.DELIVERING, "waiting_for": WaitingFor.ADDON, "trouble": True}, Side.ADDON),
         ({"state": State.WAITING, "waiting_for": WaitingFor.PREVIOUS_UNINSTALL}, Side.ADDON),
+        ({"state": State.WAITING, "waiting_for": WaitingFor.MAINTENANCE}, Side.US),
         ({"state": State.FAILED, "waiting_for": None, "side": Side.YOU}, Side.YOU),
     ],
 )

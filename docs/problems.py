@@ -9,7 +9,10 @@ from shared.plumbing.openapi import SLUGS
 
 # The Caddyfile's own answers.
 GATEWAY_SLUGS = {"service-unavailable": 503, "gateway-timeout": 504, "gateway-error": 502}
-ABOUT = "Every refusal is an RFC 9457 document; compare {slug}, the texts may change."
+ABOUT = (
+    "Every refusal is an RFC 9457 document; compare {slug}, the texts may change. One exception: headers of more than "
+    "32 KB, and what is no HTTP, the gateway refuses in plain text, with 431 and 400."
+)
 
 # Its style is a file, because the gateway's policy allows no style in a page.
 _PAGE = """\

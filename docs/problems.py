@@ -17,7 +17,10 @@ GATEWAY_SLUGS = {
     "malformed-body": (400, _NO_BODY),
     "body-too-slow": (408, _NO_BODY),
 }
-ABOUT = "Every refusal is an RFC 9457 document; compare {slug}, the texts may change."
+ABOUT = (
+    "Every refusal is an RFC 9457 document; compare {slug}, the texts may change. One exception: headers of more than "
+    "32 KB, and what is no HTTP, the gateway refuses in plain text, with 431 and 400."
+)
 
 # Its style is a file, because the gateway's policy allows no style in a page.
 _PAGE = """\

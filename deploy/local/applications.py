@@ -189,6 +189,7 @@ def gateway(plan: Plan) -> Part:
         "SOUK_PUBLIC_URL": plan.public_url,
         "GATEWAY_BIND": HOST,
         "GATEWAY_PORT": str(plan.ports["gateway"]),
+        "GATEWAY_TRUSTED_PROXIES": "",
         "GATEWAY_MAX_BODY": "1MB",
         "GATEWAY_MAX_DIRECTORY_BODY": "3MB",
         "GATEWAY_WEB_ROOT": str(PROJECT / "web"),

@@ -5,12 +5,13 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
 
 from deploy.local.stack import Stack
-from tests.integration.local.conftest import Echo, upstream
+from tests.integration.local.conftest import Echo, running_gateway, upstream
 
 STRICT = "default-src 'none'; frame-ancestors 'none'"
 
@@ -162,6 +163,33 @@ def test_forwarded_addresses_come_from_the_gateway_and_never_from_the_caller(
     assert seen["x-forwarded-for"] == "127.0.0.1"
     assert seen["x-forwarded-proto"] == "http"
     assert "evil" not in json.dumps(seen)
+
+
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "seen"),
+    [
+        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1 10.0.0.0/8", "203.0.113.9, 10.1.2.3", "203.0.113.9"),
+        ("127.0.0.1", "6.6.6.6, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.0/8", "203.0.113.9", "127.0.0.1"),
+    ],
+)
+def test_what_a_trusted_proxy_says_of_the_visitor_is_believed_and_what_the_visitor_says_is_not(
+    tmp_path: Path, trusted: str, forwarded: str, seen: str
+) -> None:
+    with running_gateway(tmp_path, GATEWAY_TRUSTED_PROXIES=trusted) as stack, upstream(stack.plan.ports["auth"]):
+        url = f"http://127.0.0.1:{stack.plan.ports['gateway']}/api/auth/v1/me"
+        answer = httpx.get(url, headers={"X-Forwarded-For": forwarded}, trust_env=False)
+
+    assert answer.json()["headers"]["x-forwarded-for"] == seen
+
+
+def test_headers_beyond_the_limit_are_the_one_refusal_that_is_no_problem_document(client: httpx.Client) -> None:
+    """Caddy's server answers it before any of our rules; the Caddyfile and the page of problems say so."""
+    answer = client.get("/api/auth/v1/me", headers={"X-Padding": "x" * 40_000})
+
+    assert answer.status_code == 431
+    assert answer.headers["Content-Type"].startswith("text/plain")
 
 
 def test_a_body_within_the_limit_arrives(services: None, client: httpx.Client) -> None:

@@ -11,6 +11,7 @@ import httpx
 import pytest
 
 from deploy.local.stack import Stack
+from deploy.local.waiting import wait_until
 from tests.integration.local.conftest import Echo, running_gateway, upstream
 
 STRICT = "default-src 'none'; frame-ancestors 'none'"
@@ -250,6 +251,46 @@ def test_a_stream_passes_through_as_it_is_made(gateway: Stack) -> None:
 
     assert len(arrived) == 3
     assert arrived[2] - arrived[0] > 0.6
+
+
+SECRETS = {
+    "Authorization": "Bearer in-a-bearer-header",
+    "Cookie": "__Host-refresh=in-a-cookie",
+    "X-Addon-Token": "in-an-addon-header",
+    "Referer": "https://souk.example/verify?token=in-a-referer",
+}
+
+
+def test_no_secret_of_a_request_is_in_the_log_however_the_request_ends(gateway: Stack) -> None:
+    class Endless(Echo):
+        def do_GET(self) -> None:  # noqa: N802 -- the library's name
+            self.send_response(200)
+            self.send_header("Set-Cookie", "__Host-refresh=in-a-set-cookie")
+            self.send_header("Location", "/?code=in-a-location")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            while True:
+                self.wfile.write(b"4\r\ndata\r\n")
+                time.sleep(0.01)
+
+    log = gateway.daemon("gateway").log_file
+    before = len(log.read_text())
+    url = f"http://127.0.0.1:{gateway.plan.ports['gateway']}/api/notifier/v1"
+    with httpx.Client(trust_env=False, headers=SECRETS, timeout=20) as client:
+        with upstream(gateway.plan.ports["notifier"], Endless), upstream(gateway.plan.ports["notifier-2"], Endless):
+            with client.stream("GET", f"{url}/stream?token=in-a-query") as answer:
+                next(answer.iter_raw())  # then the client goes
+            broken = client.stream("GET", f"{url}/feed?token=in-a-query")
+            rest = broken.__enter__().iter_raw()
+            next(rest)  # then the services go
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(rest)
+        assert client.get(f"{url}/none?token=in-a-query").status_code == 502
+
+    assert wait_until(lambda: "/api/notifier/v1/none" in log.read_text()[before:], seconds=10)
+    lines = [json.loads(line) for line in log.read_text()[before:].splitlines() if line.startswith("{")]
+    assert {line["logger"] for line in lines} >= {"http.handlers.reverse_proxy", "http.log.access.log0"}
+    assert [line for line in lines if "in-a" in json.dumps(line)] == []
 
 
 def test_a_service_that_is_down_is_told_as_a_problem_to_be_repeated(gateway: Stack, client: httpx.Client) -> None:

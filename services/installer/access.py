@@ -36,14 +36,17 @@ class Access:
         found = await self._reads.workspace(workspace_id, user_id)
         return None if found is None or found.get("deleted") else role_in(found, user_id)
 
-    async def seen(self, installation_id: str, user_id: str) -> Installation:
-        """An installation in one of the caller's workspaces. Raises NotFound `installation-not-found`."""
-        found, _ = await self._found(installation_id, user_id)
+    async def seen(self, installation_id: str, principal: Principal) -> Installation:
+        """An installation in one of the caller's workspaces or of the caller's add-on, for an operator any.
+
+        Raises NotFound `installation-not-found`.
+        """
+        found, _ = await self._found(installation_id, principal)
         return found
 
-    async def administered(self, installation_id: str, user_id: str) -> Installation:
-        """As `seen`, for changing it. Raises 403 `not-admin` for a plain member."""
-        found, role = await self._found(installation_id, user_id)
+    async def administered(self, installation_id: str, principal: Principal) -> Installation:
+        """As `seen`, for changing it. Raises 403 `not-admin` for whoever is no admin of its workspace."""
+        found, role = await self._found(installation_id, principal)
         if role not in INSTALLING_ROLES:
             raise refusals.not_admin()
         return found
@@ -53,7 +56,7 @@ class Access:
         addon = await self._reads.addon(addon_key)
         if addon is None or addon.get("deleted"):
             raise refusals.addon_not_found()
-        if addon["publisher_id"] == principal.user_id or _OPERATOR in principal.roles:
+        if _oversees(addon, principal):
             return addon
         if addon["visibility"] == Visibility.PRIVATE:
             raise refusals.addon_not_found()
@@ -64,16 +67,23 @@ class Access:
         addon = await self._reads.addon(addon_key)
         if addon is None or addon.get("deleted"):
             raise refusals.addon_not_found()
-        if addon["visibility"] != Visibility.PRIVATE or _OPERATOR in principal.roles:
+        if addon["visibility"] != Visibility.PRIVATE or _oversees(addon, principal):
             return
-        if addon["publisher_id"] != principal.user_id and not await self._reads.is_in_one_of(
-            addon["visible_to"], principal.user_id
-        ):
+        if not await self._reads.is_in_one_of(addon["visible_to"], principal.user_id):
             raise refusals.addon_not_found()
 
-    async def _found(self, installation_id: str, user_id: str) -> tuple[Installation, Role]:
+    async def _found(self, installation_id: str, principal: Principal) -> tuple[Installation, Role | None]:
         found = await self._store.find(installation_id)
-        role = None if found is None else await self.role(found.workspace_id, user_id)
-        if found is None or role is None:
+        if found is None:
+            raise refusals.installation_not_found()
+        role = await self.role(found.workspace_id, principal.user_id)
+        if role is None and not _oversees(await self._reads.addon(found.addon_key), principal):
             raise refusals.installation_not_found()
         return found, role
+
+
+def _oversees(addon: Document | None, principal: Principal) -> bool:
+    """Whether the caller answers for the add-on: as its publisher, or as an operator for all."""
+    if _OPERATOR in principal.roles:
+        return True
+    return addon is not None and not addon.get("deleted") and addon["publisher_id"] == principal.user_id

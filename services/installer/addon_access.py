@@ -16,6 +16,7 @@ from services.installer.domain import Installation
 from services.installer.keys import AddOnKeys
 from services.installer.token_reading import AddOnToken, TokenRefusedError, UnknownKidError
 from services.installer.tokens import Use
+from shared.contracts.auth import Role
 from shared.plumbing.clock import Clock
 from shared.plumbing.rate_limit import RateLimit
 
@@ -68,13 +69,16 @@ class AddOnAccess:
         self,
         keys: AddOnKeys,
         find: Callable[[str], Awaitable[Installation | None]],
+        role: Callable[[str, str], Awaitable[Role | None]],
+        *,
         issuer: str,
         clock: Clock,
         limit: RateLimit,
     ) -> None:
-        """`limit` counts per installation: one add-on in one workspace."""
+        """`role` is that of a user in a workspace; `limit` counts per installation: one add-on in one workspace."""
         self._keys = keys
         self._find = find
+        self._role = role
         self._issuer = issuer
         self._clock = clock
         self._limit = limit
@@ -90,6 +94,9 @@ class AddOnAccess:
         token = await self._read(text)
         installation = await self._find(token.installation_id)
         if installation is None or not stands(token, installation):
+            raise invalid_token()
+        # A person's token is good for half an hour, the person perhaps not: whoever leaves takes no rights along.
+        if token.use is Use.USER and await self._role(token.workspace_id, token.user_id) is None:
             raise invalid_token()
         return Caller(token, installation)
 

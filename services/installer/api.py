@@ -93,15 +93,15 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
 
     @api.get("/{installation_id}", responses=problems(*refusals.SIGNED_IN, "404 installation-not-found"))
     async def read_installation(installation_id: Id, user: CurrentUser) -> InstallationDetail:
-        """One installation with its timeline, for members of its workspace."""
-        one = await access.seen(installation_id, user.user_id)
+        """One installation with its timeline: for members of its workspace, its add-on's publisher, and operators."""
+        one = await access.seen(installation_id, user)
         older = await store.older_history(one.id) if one.steps > len(one.history) else []
         return InstallationDetail(**showing.detail(one, older))
 
     @api.post("/{installation_id}/cancel", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-pending"))
     async def cancel_installation(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Give up a pending installation; it fails with reason `cancelled`."""
-        await access.administered(installation_id, user.user_id)
+        await access.administered(installation_id, user)
         return await change(
             installation_id,
             CancelAsked(user.user_id, correlation_id(request)),
@@ -114,7 +114,7 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
     )
     async def retry_installation(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Do the next thing now in place of later. Never changes an outcome: after a failure, ask anew."""
-        await access.administered(installation_id, user.user_id)
+        await access.administered(installation_id, user)
         return await change(
             installation_id,
             RetryAsked(user.user_id, correlation_id(request)),
@@ -125,7 +125,7 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
     @api.delete("/{installation_id}", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-installed"))
     async def uninstall(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Remove an installed add-on. It is told, however long that takes; its tokens end at once."""
-        await access.administered(installation_id, user.user_id)
+        await access.administered(installation_id, user)
         return await change(
             installation_id,
             UninstallAsked(user.user_id, correlation_id(request)),

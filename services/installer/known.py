@@ -12,7 +12,11 @@ from shared.contracts import auth, catalog, notifier, topics
 from shared.plumbing.mongo import Database, Document
 from shared.plumbing.projections import Projection, whole_message
 
-_OF_WORKSPACES = (IndexModel([("admins.user_id", 1)], name="admins"), IndexModel([("members", 1)], name="members"))
+_OF_WORKSPACES = (
+    IndexModel([("admins.user_id", 1)], name="admins"),
+    IndexModel([("members", 1)], name="members"),
+    IndexModel([("settled", 1)], name="departed", partialFilterExpression={"deleted": True}),
+)
 
 
 class Known:
@@ -23,7 +27,12 @@ class Known:
             database, "accounts", topics.AUTH_ACCOUNTS, (auth.AccountChanged,), fields=_without_address
         )
         self.workspaces = Projection(
-            database, "workspaces", topics.AUTH_WORKSPACES, (auth.WorkspaceChanged,), indexes=_OF_WORKSPACES
+            database,
+            "workspaces",
+            topics.AUTH_WORKSPACES,
+            (auth.WorkspaceChanged,),
+            fields=_unsettled,
+            indexes=_OF_WORKSPACES,
         )
         self.addons = Projection(
             database,
@@ -54,6 +63,11 @@ def manifest_of(addon: Document) -> dict[str, Any]:
 
 def _without_address(message: auth.AccountChanged) -> Document:
     return message.model_dump(exclude={"sealed_address"})  # only the notifier can open it
+
+
+def _unsettled(message: auth.WorkspaceChanged) -> Document:
+    # Set by `departures.py` when the workspace is deleted; one that comes back can be deleted again.
+    return whole_message(message) | {"settled": None}
 
 
 def _manifest_as_text(message: catalog.AddOnState) -> Document:

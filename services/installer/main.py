@@ -8,6 +8,7 @@ from services.installer.addresses import address_book
 from services.installer.announcing import Announcer
 from services.installer.calling import Caller
 from services.installer.calls import Signer
+from services.installer.departures import Departures
 from services.installer.events import NOT_IN_STATE, health_state, installation_state
 from services.installer.handlers import CheckHandler
 from services.installer.health import Health
@@ -91,6 +92,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     worker_loops: Mapping[str, Loop] = {
         "due": rounds.run_due,
         "attending": rounds.run_attending,
+        "departures": Departures(known, store, worker).run,
         "leases": worker.run_leases,
         "health-counts": health.run_counts,
     }

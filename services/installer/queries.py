@@ -52,6 +52,11 @@ class InstallationQueries:
         found = self.collection.find(which, {"workspace_id": 1, "state": 1})
         return {document.pop("workspace_id"): document async for document in found}
 
+    async def live_in(self, workspace_ids: Sequence[str]) -> dict[str, str]:
+        """Ids of what lives in these workspaces, with the workspace of each."""
+        found = self.collection.find({"workspace_id": {"$in": list(workspace_ids)}, "live": True}, {"workspace_id": 1})
+        return {document["_id"]: document["workspace_id"] async for document in found}
+
     async def by_workspace(
         self,
         workspace_id: str,

@@ -34,6 +34,7 @@ def routers(
         preflight_api.router(access, reads, store, availability),
         keys_api.router(keys, access),
         addon_api.router(
-            AddOnAccess(keys, store.find, signer.issuer, clock, limit), AddOnDesk(store, reads, keys, signer, clock)
+            AddOnAccess(keys, store.find, access.role, issuer=signer.issuer, clock=clock, limit=limit),
+            AddOnDesk(store, reads, keys, signer, clock),
         ),
     ]

@@ -45,7 +45,7 @@ class _InstallationEvent(Message):
     generation: Whole
     """Counts the installations of one add-on in one workspace from 1."""
     user_id: str
-    """Who caused it."""
+    """Who caused it; where nobody did (a deadline, a deleted workspace), who asked for the installation."""
     occurred_at: Moment
 
     def key(self) -> str:

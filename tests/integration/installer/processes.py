@@ -10,8 +10,10 @@ from pydantic import SecretStr
 from services.installer.addons import AddOns
 from services.installer.breaker import Breaker
 from services.installer.calling import Caller
+from services.installer.departures import Departures
 from services.installer.domain import Installation, Kind
 from services.installer.health import Health
+from services.installer.known import Known
 from services.installer.messages import AddOnNow, Answer, CheckSent, Decision
 from services.installer.outlook import Lookout
 from services.installer.rounds import Rounds
@@ -132,10 +134,12 @@ class Process:
             settings=settings,
             clock=clock,
         )
+        self.known = Known(database)
+        self.departures = Departures(self.known, self.store, self.worker)
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        loops = (self.rounds.run_due, self.rounds.run_attending, self.worker.run_leases)
+        loops = (self.rounds.run_due, self.rounds.run_attending, self.worker.run_leases, self.departures.run)
         self._tasks = [asyncio.create_task(loop()) for loop in loops]
 
     def die(self) -> None:

@@ -2,11 +2,13 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
 import pytest
 from aiohttp import web
 
 from services.installer.domain import Kind, webhook_id
+from shared.contracts.auth import WorkspaceChanged
 from tests.integration.installer.conftest import World, until
 from tests.integration.installer.stubs import Received, stub_addon
 from tests.users import new_id
@@ -151,6 +153,25 @@ async def test_a_reinstall_waits_for_the_clean_up_of_the_one_before(world: World
     assert (await world.document(second))["generation"] == 2
     order = [call.webhook_id for call in world.addon.calls]
     assert order.index(webhook_id(second, Kind.INSTALLED, 1)) > order.index(webhook_id(first, Kind.DELETED, 2))
+
+
+async def test_a_deleted_workspace_is_left_even_by_a_process_that_was_dead_meanwhile(world: World) -> None:
+    workspace, second = new_id(), new_id()
+    installer = await world.start()
+    await world.known(workspace, second)
+    installations = [await world.install(installer, one) for one in (workspace, second)]
+    for installation in installations:
+        await world.reaches(installation, "INSTALLED")
+    await world.publisher.say(WorkspaceChanged(workspace_id=workspace, version=2, deleted=True))
+    await world.reaches(installations[0], "UNINSTALLED")
+    installer.kill()
+    await world.publisher.say(WorkspaceChanged(workspace_id=second, version=2, deleted=True))
+    await world.start()
+    await world.reaches(installations[1], "UNINSTALLED", within=30)
+    for installation in installations:
+        await until(partial(closed, world, installation), 10)
+        assert world.addon.of(installation) == ["INSTALLED", "DELETED"]
+        await world.told(installation, "InstallRequested", "AddOnInstalled", "AddOnUninstalled")
 
 
 @pytest.mark.parametrize("moment", ["checking", "delivering"])

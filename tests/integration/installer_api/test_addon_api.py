@@ -142,6 +142,17 @@ async def test_a_person_s_token_has_that_person_s_rights(addon: AddOn) -> None:
         assert (refused.status_code, refused.json()) == (404, {"message": "User not found", "code": 404})
 
 
+async def test_whoever_leaves_the_workspace_takes_no_rights_along(addon: AddOn) -> None:
+    await addon.installer.lives_through(addon.one, addon.installer.reported(Result.OK))
+    member = await addon.user_token(addon.member)
+    assert await addon.reads(member) == [200] * 4
+    await addon.installer.workspace(addon.user, workspace_id=addon.workspace)
+    assert await addon.reads(member) == [401] * 4
+    left = await addon.calls("GET", f"/addon/workspaces/{addon.workspace}/settings", member)
+    assert left.json() == INVALID
+    assert await addon.reads() == [200] * 4, "the add-on itself is still installed"
+
+
 async def test_settings_are_the_manifest_s_form_with_what_was_set(addon: AddOn) -> None:
     path = f"/addon/workspaces/{addon.workspace}/settings"
     assert (await addon.calls("GET", path)).json() == MANIFEST["settings"]

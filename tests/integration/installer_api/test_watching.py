@@ -19,9 +19,9 @@ async def requested(installer: Installer, **workspace: Any) -> tuple[str, str, s
     return user, workspace_id, addon, response.json()["id"]
 
 
-async def act(installer: Installer, user: str, one: str, what: str) -> tuple[int, dict[str, Any]]:
+async def act(installer: Installer, user: str, one: str, what: str, *roles: str) -> tuple[int, dict[str, Any]]:
     method, path = ("DELETE", f"{PATH}/{one}") if what == "delete" else ("POST", f"{PATH}/{one}/{what}")
-    response = await installer.client.request(method, path, headers=installer.as_(user))
+    response = await installer.client.request(method, path, headers=installer.as_(user, *roles))
     return response.status_code, response.json()
 
 
@@ -58,16 +58,34 @@ async def test_only_members_of_the_workspace_see_an_installation(installer: Inst
     member, stranger = await installer.user(), await installer.user()
     user, _, _, one = await requested(installer, members=[member])
     assert (await installer.get(f"/installations/{one}", member)).status_code == 200
-    for who, roles in ((stranger, ()), (stranger, ("operator",))):
-        unseen = await installer.get(f"/installations/{one}", who, *roles)
-        assert (unseen.status_code, unseen.json()["slug"]) == (404, "installation-not-found")
-        for what in ("cancel", "retry", "delete"):
-            status, problem = await act(installer, who, one, what)
-            assert (status, problem["slug"]) == (404, "installation-not-found")
+    unseen = await installer.get(f"/installations/{one}", stranger)
+    assert (unseen.status_code, unseen.json()["slug"]) == (404, "installation-not-found")
+    for what in ("cancel", "retry", "delete"):
+        status, problem = await act(installer, stranger, one, what)
+        assert (status, problem["slug"]) == (404, "installation-not-found")
     nothing = await installer.get(f"/installations/{new_id()}", user)
     assert (nothing.status_code, nothing.json()["slug"]) == (404, "installation-not-found")
     odd = await installer.get("/installations/not-an-id", user)
     assert (odd.status_code, odd.json()["slug"]) == (422, "invalid-request")
+
+
+async def test_publisher_and_operators_see_every_attempt_and_change_nothing(installer: Installer) -> None:
+    publisher, user, stranger = [await installer.user() for _ in range(3)]
+    workspace, addon = await installer.workspace(user), await installer.addon(publisher_id=publisher)
+    one = (await installer.ask(user, workspace, addon)).json()["id"]
+    await installer.delivers(one)
+    await installer.lives_through(one, installer.reported(Result.UNKNOWN, side=Side.ADDON, status=500))
+    for who, roles in ((publisher, ()), (stranger, ("operator",))):
+        page = (await installer.get("/installations", who, *roles, addon=addon)).json()
+        link = page["items"][0]["links"]["self"].removeprefix("/api/installer/v1")
+        seen = await installer.get(link, who, *roles)
+        assert (seen.status_code, seen.json()["timeline"][-1]["status"]) == (200, 500)
+        for what in ("cancel", "retry", "delete"):
+            status, problem = await act(installer, who, one, what, *roles)
+            assert (status, problem["slug"]) == (403, "not-admin")
+    other_publisher = await installer.user()
+    await installer.addon(publisher_id=other_publisher)
+    assert (await installer.get(f"/installations/{one}", other_publisher)).status_code == 404
 
 
 async def test_whoever_left_the_workspace_sees_nothing_any_more(installer: Installer) -> None:

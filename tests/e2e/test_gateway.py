@@ -12,6 +12,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from tests.e2e.marketplace import INSTALLATIONS, Marketplace
+from tests.uploads import upload
 
 STRICT = "default-src 'none'; frame-ancestors 'none'"
 SAFE = {
@@ -72,14 +73,9 @@ def test_a_request_id_goes_through_to_the_problem(marketplace: Marketplace) -> N
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_ends_at_the_gateway(marketplace: Marketplace, *, chunked: bool) -> None:
-    body = b"x" * 2_000_000
-    content = iter([body[:1_000_000], body[1_000_000:]]) if chunked else body
+    answer = upload(f"{marketplace.url}/api/catalog/v1/addons", b"x" * 2_000_000, chunked=chunked)
 
-    answer = httpx.post(
-        f"{marketplace.url}/api/catalog/v1/addons", content=content, headers={"Content-Type": "application/json"}
-    )
-
-    assert (answer.status_code, answer.json()["slug"]) == (413, "body-too-large")
+    assert (answer.status, answer.document["slug"]) == (413, "body-too-large")
 
 
 def test_a_claimed_address_is_not_believed(marketplace: Marketplace) -> None:

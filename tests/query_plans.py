@@ -35,6 +35,8 @@ class Plans:
 async def watched(database: Database) -> AsyncIterator[Plans]:
     """Note the plan of every operation on `database` inside the block."""
     plans = Plans()
+    for name in await database.list_collection_names(filter={"name": {"$regex": "^(?!system)"}}):
+        await database.command("planCacheClear", name)  # of plans that were good for other documents
     await database.command("profile", 2)
     try:
         yield plans

@@ -14,6 +14,7 @@ from deploy.local.stack import Stack
 from deploy.local.waiting import wait_until
 from tests.integration.local.conftest import Echo, running_gateway, upstream
 from tests.uploads import upload
+from tests.waiting import PATIENCE_SECONDS
 
 STRICT = "default-src 'none'; frame-ancestors 'none'"
 
@@ -291,7 +292,7 @@ def test_no_secret_of_a_request_is_in_the_log_however_the_request_ends(gateway: 
             list(rest)
         assert client.get(f"{url}/none?token=in-a-query").status_code == 502
 
-    assert wait_until(lambda: "/api/notifier/v1/none" in log.read_text()[before:], seconds=10)
+    assert wait_until(lambda: "/api/notifier/v1/none" in log.read_text()[before:], seconds=PATIENCE_SECONDS)
     lines = [json.loads(line) for line in log.read_text()[before:].splitlines() if line.startswith("{")]
     assert {line["logger"] for line in lines} >= {"http.handlers.reverse_proxy", "http.log.access.log0"}
     assert [line for line in lines if "in-a" in json.dumps(line)] == []

@@ -18,9 +18,10 @@ from tests.integration.notifier.messages import (
     installed,
     workspace,
 )
-from tests.integration.notifier.parts import Notifier, eventually, notifier
+from tests.integration.notifier.parts import Notifier, notifier
 from tests.query_plans import watched
 from tests.users import new_id
+from tests.waiting import eventually
 
 V1 = "/api/notifier/v1"
 PAST = 3_000

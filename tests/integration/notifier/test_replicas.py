@@ -6,13 +6,13 @@ from pathlib import Path
 
 import httpx
 
+from deploy.local.ports import free
 from services.notifier.cursor import Cursor
 from shared.plumbing.mongo import Database
 from tests.integration.notifier.mailbox import MailBox
 from tests.integration.notifier.messages import Person, installation, installed, workspace
 from tests.integration.notifier.parts import Notifier, notifier
 from tests.integration.notifier.streaming import Replica, issuer, ready, replica, stream
-from tests.integration.samples.processes import free_port
 from tests.users import new_id
 
 V1 = "/api/notifier/v1"
@@ -23,7 +23,7 @@ async def test_a_client_of_a_killed_replica_goes_on_at_the_other(
     database: Database, mongo_url: str, tmp_path: Path
 ) -> None:
     ada, space, install = Person(), new_id(), new_id()
-    ports = [(free_port(), free_port()) for _ in range(2)]
+    ports = [tuple(free(["http", "internal"]).values()) for _ in range(2)]
     async with issuer() as keys, notifier(database, mongo_url, MailBox()) as worker:
         await worker.tell(workspace(space, [ada]), installation(install, space, ada))
         options = {"database": database.name, "mongo_url": mongo_url, "keys": keys, "kafka": "127.0.0.1:1"}
@@ -97,4 +97,4 @@ async def _stops_with_an_open_stream(worker: Notifier, one: Replica, ada: Person
         await events.next()
         one.process.send_signal(signal.SIGTERM)
         assert (await events.until("end")).data == {"reason": "server-stopping"}
-    assert await asyncio.to_thread(one.process.wait, 5) == 0
+    assert await asyncio.to_thread(one.process.wait, 20) == 0

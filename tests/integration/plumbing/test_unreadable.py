@@ -1,6 +1,5 @@
 """What strangers write to real Kafka with clients of their own: no consumer stops, and no record beside it is lost."""
 
-import asyncio
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,8 +13,9 @@ from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.mongo import Database, Document
 from shared.plumbing.outcomes import Outcome, Subscription
 from shared.plumbing.records import to_record
-from tests.integration.plumbing.parts import Happened, envelope, running, until
+from tests.integration.plumbing.parts import Happened, envelope, running
 from tests.records import with_checksum
+from tests.waiting import eventually
 
 PARTITIONS = range(3)
 
@@ -77,10 +77,10 @@ async def test_a_header_name_that_is_not_utf_8_costs_only_its_record_and_only_on
 ) -> None:
     await stranger.write("before", "bad", "after")
     async with running(reader.run):
-        await until(lambda: set(reader.seen) == ids("before", "after"))
+        await eventually(lambda: set(reader.seen) == ids("before", "after"))
     await stranger.write("later")
     async with running(reader.run):
-        await until(lambda: len(reader.seen) >= 9)
+        await eventually(lambda: len(reader.seen) >= 9)
 
     assert sorted(reader.seen) == sorted(ids("before", "after", "later"))
     letters = await kept(database)
@@ -96,7 +96,7 @@ async def test_a_name_that_is_not_utf_8_stays_one_in_a_dead_letter(
 ) -> None:
     await stranger.write("bad", "after")
     async with running(reader.run):
-        await until(lambda: set(reader.seen) == ids("after"))
+        await eventually(lambda: set(reader.seen) == ids("after"))
 
     subscription = Subscription(topics[0], (Happened,), reader.handle)
     assert await letters.replay(f"tests.{topics[0].name}", subscription, {}) == {"open": len(PARTITIONS)}
@@ -109,7 +109,7 @@ async def test_records_are_read_whatever_they_are_packed_with(
     await stranger.write(*"abc", codec=codec)
 
     async with running(reader.run):
-        await until(lambda: set(reader.seen) == ids(*"abc"))
+        await eventually(lambda: set(reader.seen) == ids(*"abc"))
     assert await kept(database) == []
 
 
@@ -122,9 +122,7 @@ async def test_a_record_larger_than_any_document_is_set_aside_in_part(
     ) as producer:
         await producer.send_and_wait(topics[0].name, b"x" * 20_000_000, headers=[("ce_type", b"Happened")])
     async with running(reader.run):
-        async with asyncio.timeout(30):
-            while not (found := await kept(database)):
-                await asyncio.sleep(0.05)
+        found = await eventually(lambda: kept(database))
 
     assert [(one["reason"], len(one["record"]["value"])) for one in found] == [("bad-header", 2_000)]
     subscription = Subscription(topics[0], (Happened,), reader.handle)
@@ -147,5 +145,5 @@ async def test_a_consumer_that_ends_is_replaced_and_what_it_had_taken_comes_agai
 
     monkeypatch.setattr(AIOKafkaConsumer, "getmany", fail_once)
     async with running(reader.run):
-        await until(lambda: set(reader.seen) == ids("a", "b"))
+        await eventually(lambda: set(reader.seen) == ids("a", "b"))
     assert taken

@@ -102,38 +102,38 @@ async def test_userinfo_of_another_user_is_refused() -> None:
     assert await refusal_of(provider) == "login-failed"
 
 
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"claims": {"iss": "https://evil.example"}},
-        {"claims": {"aud": "another-client"}},
-        {"claims": {"aud": ["souk", "other"]}},
-        {"claims": {"aud": ["souk", "other"], "azp": "other"}},
-        {"claims": {"nonce": "of another log-in"}},
-        {"claims": {"exp": 1}},
-        {"claims": {"iat": 4_000_000_000, "exp": 4_000_000_300}},
-        {"claims": {"sub": 7}},
-        {"claims": {"sub": ""}},
-        {"claims": {"sub": "a\x00b"}},
-        {"claims": {"email": ["ada@example.com"]}},
-        {"claims": {"at_hash": "d3Jvbmc"}},
-        {"without": ("nonce",)},
-        {"without": ("aud",)},
-        {"without": ("iss",)},
-        {"without": ("exp",)},
-        {"without": ("sub",)},
-        {"signing": NEXT_RSA},
-        {"signing": RSAKey.generate_key(2048), "header": {"alg": "RS256", "kid": "unknown"}},
-        {"sign": unsigned},
-        {"sign": signed_with_public_key},
-        {"sign": signed_with_client_secret},
-        {"sign": lambda _, __: "no token"},
-        {"sign": lambda _, __: "a.b.c"},
-        {"sign": lambda _, __: ""},
-        {"sign": lambda _, __: "é" * 10},
-    ],
-    ids=str,
-)
+# By names, because all workers of a run must call the tests alike.
+WRONG: dict[str, dict[str, Any]] = {
+    "another issuer": {"claims": {"iss": "https://evil.example"}},
+    "another audience": {"claims": {"aud": "another-client"}},
+    "two audiences": {"claims": {"aud": ["souk", "other"]}},
+    "another authorized party": {"claims": {"aud": ["souk", "other"], "azp": "other"}},
+    "another nonce": {"claims": {"nonce": "of another log-in"}},
+    "expired": {"claims": {"exp": 1}},
+    "from the future": {"claims": {"iat": 4_000_000_000, "exp": 4_000_000_300}},
+    "a number for a subject": {"claims": {"sub": 7}},
+    "an empty subject": {"claims": {"sub": ""}},
+    "a subject with NUL": {"claims": {"sub": "a\x00b"}},
+    "a list of addresses": {"claims": {"email": ["ada@example.com"]}},
+    "another access token's hash": {"claims": {"at_hash": "d3Jvbmc"}},
+    "without nonce": {"without": ("nonce",)},
+    "without audience": {"without": ("aud",)},
+    "without issuer": {"without": ("iss",)},
+    "without end": {"without": ("exp",)},
+    "without subject": {"without": ("sub",)},
+    "another key": {"signing": NEXT_RSA},
+    "an unknown key": {"signing": RSAKey.generate_key(2048), "header": {"alg": "RS256", "kid": "unknown"}},
+    "unsigned": {"sign": unsigned},
+    "signed with the public key": {"sign": signed_with_public_key},
+    "signed with the client's secret": {"sign": signed_with_client_secret},
+    "no token": {"sign": lambda _, __: "no token"},
+    "three letters": {"sign": lambda _, __: "a.b.c"},
+    "nothing": {"sign": lambda _, __: ""},
+    "not ASCII": {"sign": lambda _, __: "é" * 10},
+}
+
+
+@pytest.mark.parametrize("wrong", WRONG.values(), ids=WRONG)
 async def test_an_id_token_that_is_not_for_us_and_now_is_refused(wrong: dict[str, Any]) -> None:
     assert await refusal_of(Provider(**wrong)) == "login-failed"
 

@@ -34,7 +34,7 @@ def answered(monkeypatch: pytest.MonkeyPatch) -> Iterator[threading.Event]:
 @pytest.fixture
 def client(make: Make, server: Server, answered: threading.Event) -> OutgoingClient:
     names = ("good.example", "x.good.example", "good.hang.example")
-    return make(*(f"{name}:{server.port}" for name in names), connect_timeout=0.4)
+    return make(*(f"{name}:{server.port}" for name in names), connect_timeout=1)
 
 
 async def reasons(client: OutgoingClient, server: Server, *names: str) -> set[str]:

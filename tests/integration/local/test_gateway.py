@@ -219,6 +219,12 @@ def test_a_body_of_ten_megabytes_is_refused_with_a_problem(
     assert answer.json()["slug"] == "body-too-large"
 
 
+def test_what_is_left_of_a_refused_body_is_not_the_next_request(services: None, client: httpx.Client) -> None:
+    answers = [client.post("/api/catalog/v1/addons", content=b"x" * 2_900_000) for _ in range(20)]
+
+    assert {(one.status_code, one.headers["Connection"]) for one in answers} == {(413, "close")}
+
+
 def test_replicas_share_the_work_and_one_that_is_gone_is_bypassed(gateway: Stack, client: httpx.Client) -> None:
     first, second = gateway.plan.ports["notifier"], gateway.plan.ports["notifier-2"]
     with upstream(first):

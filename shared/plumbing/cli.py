@@ -48,12 +48,13 @@ def run(
     args = parser.parse_args()
 
     service = build()
-    # What a command prints is for programs too, so its log goes elsewhere.
-    stream = sys.stdout if args.command == "serve" else sys.stderr
-    configure_logging(service.name, service.platform.log_level, service.platform.log_format, stream)
     if args.command == "serve":
+        configure_logging(service.name, service.platform.log_level, service.platform.log_format)
         uvloop.run(serve(service, args.role))
-    elif args.command == "openapi":
+        return
+    # What a command prints is for programs too, so its log is apart, for whoever runs it.
+    configure_logging(service.name, service.platform.log_level, "console", sys.stderr)
+    if args.command == "openapi":
         _print(service.api.openapi())
     elif args.command == "asyncapi":
         _print(asyncapi_document(service))

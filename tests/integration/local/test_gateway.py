@@ -224,6 +224,12 @@ def test_a_body_that_declares_too_much_reaches_no_service(gateway: Stack, client
         assert service.connections == []
 
 
+def test_what_is_left_of_a_refused_body_is_not_the_next_request(services: None, client: httpx.Client) -> None:
+    answers = [client.post("/api/catalog/v1/addons", content=b"x" * 2_900_000) for _ in range(20)]
+
+    assert {(one.status_code, one.headers["Connection"]) for one in answers} == {(413, "close")}
+
+
 def test_replicas_share_the_work_and_one_that_is_gone_is_bypassed(gateway: Stack, client: httpx.Client) -> None:
     first, second = gateway.plan.ports["notifier"], gateway.plan.ports["notifier-2"]
     with upstream(first):

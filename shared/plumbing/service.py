@@ -118,7 +118,11 @@ async def serve(service: Service, role: str) -> None:
     ready = asyncio.Event()
 
     async def readiness() -> dict[str, Check]:
-        return {"database": (ready.is_set(), "prepared" if ready.is_set() else "waiting for the database")}
+        in_touch = service.clock.in_touch
+        return {
+            "started": (ready.is_set(), "prepared" if ready.is_set() else "preparing or stopping"),
+            "database": (in_touch, "answers" if in_touch else "does not answer"),
+        }
 
     ground = {"clock": service.clock.run, "producer": service.producer.run, "liveness": liveness.run, **service.loops}
     ground |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(service.outboxes)}

@@ -47,12 +47,13 @@ def python() -> str:
 
 def service(plan: Plan, process: Process) -> Part:
     ports = [f"{process.name}_internal"] if process.role == "worker" else [process.name, f"{process.name}_internal"]
-    ready = f"{plan.url(f'{process.name}_internal')}/ready"
+    internal = plan.url(f"{process.name}_internal")
     return Part(
         name=process.name,
         command=(python(), "-m", f"services.{process.service}", "serve", "--role", process.role),
         ports=tuple(ports),
-        ready=lambda: url_status(ready) == OK,
+        ready=lambda: url_status(f"{internal}/ready") == OK,
+        gets_on=lambda: url_status(f"{internal}/live") == OK,
         env=service_env(plan, process),
         about=f"service, role {process.role}",
     )

@@ -111,13 +111,16 @@ class Consumers:
 
         batch = _Batch(self._service, subscription, self._dead_letters)
 
+        progress = ConsumerProgress(subscription.topic.name, subscriber)
+
         async def handle(records: Any) -> None:
+            progress.tried_at = time.monotonic()
             await batch.consume(records)
 
         # What the generated documentation shows; nothing is converted, `apply_types` is off.
         handle.__annotations__ = {"records": Union[subscription.messages], "return": None}  # noqa: UP007 - built while running
         subscriber(handle, parser=parse, decoder=raw)
-        self.progress.append(ConsumerProgress(subscription.topic.name, subscriber))
+        self.progress.append(progress)
 
     async def run(self) -> None:
         """Consume until cancelled; a batch in progress is finished first. Waits for Kafka and for the topics."""

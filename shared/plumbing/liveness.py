@@ -23,6 +23,9 @@ class ConsumerProgress:
 
     topic: str
     subscriber: Any
+    tried_at: float = 0.0
+    """When the last batch was begun, on the monotonic clock. One that waits for the database is begun again and
+    again: it stands still, but a restart of the process would not help."""
     _seen: dict[Any, tuple[int, float]] = field(default_factory=dict)
 
     def check(self) -> Check:
@@ -61,7 +64,7 @@ class ConsumerProgress:
             if state.position != position or not behind:
                 since = now
             self._seen[part] = (state.position, since)
-            if now - since > STALLED_AFTER:
+            if now - max(since, self.tried_at) > STALLED_AFTER:
                 stalled.append(f"partition {part.partition} stands at {state.position}")
         CONSUMER_LAG.labels(self.topic).set(lag)
         return not stalled, "; ".join(stalled) or f"{len(assigned)} partitions, {lag} records behind"

@@ -29,7 +29,7 @@ CLASSES: dict[str, type[ServiceSettings]] = {
     "notifier": NotifierSettings,
 }
 INTERPOLATION = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
-HEALTH = "http://127.0.0.1:{port}/ready"
+HEALTH = "http://127.0.0.1:{port}/live"
 
 
 def variables(settings: type[BaseSettings]) -> set[str]:
@@ -167,8 +167,9 @@ def health(it: Deployment) -> Iterator[str]:
         expected = HEALTH.format(port=settings.model_fields["internal_port"].default)
         if f"'{expected}'" not in it.compose["services"][name]["healthcheck"]["test"][-1]:
             yield f"{name} in compose is not asked for its health at {expected}"
-    if '/ready"' not in it.local_source:
-        yield "the local stack does not ask for /ready"
+    for path in ("/ready", "/live"):
+        if f'{path}"' not in it.local_source:
+            yield f"the local stack does not ask for {path}"
 
 
 def gateway(it: Deployment) -> Iterator[str]:

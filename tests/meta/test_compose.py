@@ -126,7 +126,7 @@ def environment(container: str, name: str, value: object) -> Doctor:
         ),
         (
             compose(lambda services: services["auth"].update(healthcheck=services["catalog"]["healthcheck"])),
-            "auth in compose is not asked for its health at http://127.0.0.1:9101/ready",
+            "auth in compose is not asked for its health at http://127.0.0.1:9101/live",
         ),
         (
             compose(lambda services: services["installer"].update(ports=["8103:8103"])),
@@ -163,6 +163,7 @@ def environment(container: str, name: str, value: object) -> Doctor:
         ),
         (text("dockerfile", "services.$SERVICE", "service.$SERVICE"), "the Dockerfile does not run services.$SERVICE"),
         (text("local_source", "/ready", "/health"), "the local stack does not ask for /ready"),
+        (text("local_source", "/live", "/health"), "the local stack does not ask for /live"),
     ],
 )
 def test_a_difference_is_seen(deployment: Deployment, doctor: Doctor, told: str) -> None:

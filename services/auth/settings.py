@@ -36,7 +36,7 @@ class ProviderSettings(BaseModel):
     """As in *Log in with (label)*."""
     issuer: Issuer
     client_id: str = Field(min_length=1)
-    client_secret: SecretStr
+    client_secret: SecretStr = Field(min_length=1)
     product: str = ""
     """The product of its workspaces, as add-ons name it in their listing."""
     region: str = ""

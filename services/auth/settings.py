@@ -90,6 +90,8 @@ class AuthSettings(ServiceSettings):
     log_ins_per_minute: int = Field(default=10, ge=1)
     refreshes_per_minute: int = Field(default=30, ge=1)
     mails_per_hour: int = Field(default=5, ge=1)
+    # New workspaces of one account: each one is a record that other services keep for ever.
+    workspaces_per_hour: int = Field(default=20, ge=1)
     # Log-ins, sign-ups and mails of one network (IPv4 address, IPv6 /64) together.
     network_requests_per_minute: int = Field(default=120, ge=1)
 

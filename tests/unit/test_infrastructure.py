@@ -1,6 +1,5 @@
 import pytest
 
-from deploy.local import machine
 from tests.infrastructure import start_infrastructure
 
 
@@ -12,7 +11,7 @@ def _nothing_given(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_without_a_docker_engine_tests_in_containers_are_skipped(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_INFRA", "containers")
-    monkeypatch.setattr(machine, "docker_answers", lambda: False)
+    monkeypatch.setattr("tests.infrastructure.docker_answers", lambda: False)
 
     with pytest.raises(pytest.skip.Exception, match="needs a Docker engine"), start_infrastructure():
         pass

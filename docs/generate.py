@@ -47,18 +47,23 @@ _EXAMPLES = {"smtp_host": "smtp.example", "mail_from": "souk@marketplace.example
 _NO_KEY = base64.b64encode(bytes(32)).decode()
 
 
-def build(name: str) -> Service:
-    """The service as it runs, wired to nothing."""
-    main = import_module(f"services.{name}.main")
+def settings_of(name: str, **fields: Any) -> ServiceSettings:
+    """Settings of a service that satisfy the types, with these fields given. Raises ValidationError for others."""
     settings_class: type[ServiceSettings] = next(
         value
         for value in vars(import_module(f"services.{name}.settings")).values()
         if isinstance(value, type) and issubclass(value, ServiceSettings) and value is not ServiceSettings
     )
-    make: Callable[[PlatformSettings, ServiceSettings], Service] = main.build
     needed = {field: _NO_KEY for field in settings_class.model_fields if field.endswith("_key")}
     needed |= {field: value for field, value in _EXAMPLES.items() if field in settings_class.model_fields}
-    return make(PlatformSettings.model_validate(_PLATFORM), settings_class.model_validate(needed))
+    return settings_class.model_validate(needed | fields)
+
+
+def build(name: str, **fields: Any) -> Service:
+    """The service as it runs, wired to nothing, with these settings."""
+    main = import_module(f"services.{name}.main")
+    make: Callable[[PlatformSettings, ServiceSettings], Service] = main.build
+    return make(PlatformSettings.model_validate(_PLATFORM), settings_of(name, **fields))
 
 
 def files() -> Iterator[tuple[Path, str]]:

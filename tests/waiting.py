@@ -1,6 +1,7 @@
 """Awaiting what another task, process or server does."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -19,3 +20,13 @@ async def eventually(check: Callable[[], Any]) -> Any:
             return found
         assert asyncio.get_running_loop().time() < end, f"it did not happen within {PATIENCE_SECONDS:.0f} s"
         await asyncio.sleep(0.02)
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = PATIENCE_SECONDS) -> bool:
+    """Whether it has become true in time; for tests that are no coroutines."""
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            return False
+        time.sleep(0.05)
+    return True

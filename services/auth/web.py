@@ -80,6 +80,7 @@ class Limits:
         self._network = limit(settings.network_requests_per_minute, 60)
         self._log_in = limit(settings.log_ins_per_minute, 60)
         self._refresh = limit(settings.refreshes_per_minute, 60)
+        self._workspace = limit(settings.workspaces_per_hour, 3600)
         self._mail = limit(settings.mails_per_hour, 3600)
         self._mail_anywhere = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
 
@@ -101,3 +102,7 @@ class Limits:
     def refresh(self, session_id: str) -> None:
         """Carrying on one session."""
         self._refresh.check(session_id)
+
+    def workspace(self, user_id: str) -> None:
+        """Making a workspace."""
+        self._workspace.check(user_id)

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import machine
 from deploy.local.broker import Engine
 from shared.contracts.topics import ALL_TOPICS
 from shared.plumbing.mongo import connect
 from shared.plumbing.topics import missing_topics
-from tests.infrastructure import Infrastructure, start_infrastructure
+from tests.infrastructure import Infrastructure, docker_answers, start_infrastructure
 
 
 async def lacks(it: Infrastructure) -> set[str]:
@@ -39,7 +38,7 @@ def test_servers_that_run_already_get_all_topics(
 @pytest.mark.slow
 @pytest.mark.containers
 def test_containers_stand_in_for_local_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if not machine.docker_answers():
+    if not docker_answers():
         pytest.skip("no Docker engine answers")
     monkeypatch.delenv("TEST_KAFKA", raising=False)
     monkeypatch.setenv("TEST_INFRA", "containers")

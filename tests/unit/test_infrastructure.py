@@ -2,7 +2,6 @@ from pathlib import Path
 
 import pytest
 
-from deploy.local import machine
 from tests.infrastructure import start_infrastructure
 
 
@@ -16,7 +15,7 @@ def test_without_a_docker_engine_tests_in_containers_are_skipped(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TEST_INFRA", "containers")
-    monkeypatch.setattr(machine, "docker_answers", lambda: False)
+    monkeypatch.setattr("tests.infrastructure.docker_answers", lambda: False)
 
     with pytest.raises(pytest.skip.Exception, match="needs a Docker engine"), start_infrastructure(tmp_path):
         pass

@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process import Daemon, StartError
-from deploy.local.waiting import wait_until
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 PATIENT = [sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)"]
 DEAF = [

@@ -11,10 +11,9 @@ import httpx
 import pytest
 
 from deploy.local.stack import Stack
-from deploy.local.waiting import wait_until
 from tests.integration.local.conftest import Echo, running_gateway, upstream
 from tests.uploads import upload
-from tests.waiting import PATIENCE_SECONDS
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 STRICT = "default-src 'none'; frame-ancestors 'none'"
 

@@ -51,7 +51,7 @@ async def refusal_of(provider: Provider, client: OidcClient | None = None) -> st
 
 
 async def test_the_request_asks_for_a_code_bound_to_this_log_in() -> None:
-    url = await client_of(Provider()).authorization_url(ATTEMPT, prompt="none")
+    url = await client_of(Provider()).authorization_url(ATTEMPT)
     assert url.startswith(f"{ISSUER}/authorize?")
     asked = {name: values[0] for name, values in parse_qs(urlsplit(url).query).items()}
     assert asked == {
@@ -63,7 +63,6 @@ async def test_the_request_asks_for_a_code_bound_to_this_log_in() -> None:
         "nonce": "nonce-1",
         "code_challenge": "7w_YNF9DSfIdPf_pRjSq646_kPr-2-o9NAl16JGghdM",
         "code_challenge_method": "S256",
-        "prompt": "none",
     }
 
 

@@ -35,13 +35,14 @@ class Greeter:
     def __init__(self) -> None:
         self.troubles: dict[str, Exception] = {}
         self.greeted: list[str] = []
+        self.outcome = Outcome.DONE
 
     async def __call__(self, batch: Sequence[Envelope[Message]]) -> Sequence[Outcome]:
         for one in batch:
             if one.data.key() in self.troubles:
                 raise self.troubles[one.data.key()]
             self.greeted.append(one.data.key())
-        return [Outcome.DONE] * len(batch)
+        return [self.outcome] * len(batch)
 
 
 def fault(offset: int, name: str, reason: str = "handler-bug") -> Fault:
@@ -111,3 +112,23 @@ async def test_a_start_replays_what_this_release_has_come_to_know_and_no_more(le
     assert greeter.greeted == ["type", "version"]
     assert await names(letters, "unknown-version") == ["still-newer"]
     assert await names(letters, "handler-bug") == ["bug"]
+
+
+async def test_a_batch_that_comes_again_sets_nothing_aside_twice(letters: DeadLetters) -> None:
+    await letters.store(GROUP, [fault(0, "ada", "schema")])
+    await letters.store(GROUP, [fault(0, "ada", "not-json"), fault(1, "bob")])
+    await letters.store("another.group", [fault(0, "ada")])
+
+    found = [(letter["group"], letter["offset"], letter["reason"]) for letter in await letters.list({})]
+    assert sorted(found) == [("another.group", 0, "handler-bug"), (GROUP, 0, "schema"), (GROUP, 1, "handler-bug")]
+
+
+async def test_a_replay_tells_what_has_been_overtaken(letters: DeadLetters) -> None:
+    greeter = Greeter()
+    greeter.outcome = Outcome.SUPERSEDED
+    await letters.store(GROUP, [fault(0, "ada")])
+
+    assert await letters.replay(GROUP, Subscription(TOPIC, (Greeted,), greeter), {}) == {"superseded": 1}
+    assert await letters.replay(GROUP, Subscription(TOPIC, (Greeted,), greeter), {}) == {}
+    (closed,) = await letters.list({}, status="superseded")
+    assert closed["key"] == "ada"

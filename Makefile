@@ -6,8 +6,10 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCAL  := $(PYTHON) -m deploy.local
 VENV   := .venv/bin
 PYTEST := $(VENV)/python -m pytest
-# The quick ones first; and the threads that watch the stack in the last ones disturb hypothesis.
-IN_ORDER := tests/unit tests/contracts tests/meta tests/integration tests/e2e
+# Most tests wait most of the time, so there are more workers than cores. They take the longest way first.
+WORKERS ?= 4
+TOGETHER := -n $(WORKERS) --no-loadscope-reorder
+ALL := tests/e2e tests/integration tests/contracts tests/unit tests/meta
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / && $$1 != "help" {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,7 +29,7 @@ logs: ## the ends of the logs (PART="installer kafka" only these, FOLLOW=1 go on
 
 test: ## set up and run the tests, but for the slow ones
 	@$(LOCAL) setup
-	$(PYTEST) $(IN_ORDER) -m "not slow" $(T)
+	$(PYTEST) $(TOGETHER) $(ALL) -m "not slow" $(T)
 
 test-unit: ## the tests without any server: units, contracts, architecture
 	@$(LOCAL) setup --only-python
@@ -35,7 +37,7 @@ test-unit: ## the tests without any server: units, contracts, architecture
 
 test-integration: ## the tests against real Kafka, MongoDB and SMTP
 	@$(LOCAL) setup
-	$(PYTEST) tests/integration $(T)
+	$(PYTEST) $(TOGETHER) tests/integration $(T)
 
 test-e2e: ## the tests of the whole, through the gateway only
 	@$(LOCAL) setup
@@ -43,7 +45,7 @@ test-e2e: ## the tests of the whole, through the gateway only
 
 test-all: ## every test, the slow ones too
 	@$(LOCAL) setup
-	$(PYTEST) $(IN_ORDER) $(T)
+	$(PYTEST) $(TOGETHER) $(ALL) $(T)
 
 lint: ## style, formatting, import rules, spelling
 	@$(LOCAL) setup --only-python

@@ -8,8 +8,19 @@ from typing import Any
 from shared.plumbing.openapi import SLUGS
 
 # The Caddyfile's own answers.
-GATEWAY_SLUGS = {"service-unavailable": 503, "gateway-timeout": 504, "gateway-error": 502}
-ABOUT = "Every refusal is an RFC 9457 document; compare {slug}, the texts may change."
+_NO_ANSWER = "The gateway, when a service does not answer."
+_NO_BODY = "The gateway, when a body breaks off or does not come."
+GATEWAY_SLUGS = {
+    "service-unavailable": (503, _NO_ANSWER),
+    "gateway-timeout": (504, _NO_ANSWER),
+    "gateway-error": (502, _NO_ANSWER),
+    "malformed-body": (400, _NO_BODY),
+    "body-too-slow": (408, _NO_BODY),
+}
+ABOUT = (
+    "Every refusal is an RFC 9457 document; compare {slug}, the texts may change. One exception: headers of more than "
+    "32 KB, and what is no HTTP, the gateway refuses in plain text, with 431 and 400."
+)
 
 # Its style is a file, because the gateway's policy allows no style in a page.
 _PAGE = """\
@@ -56,7 +67,7 @@ def problems(openapi: Mapping[str, dict[str, Any]]) -> list[Problem]:
                 for status, response in operation.get("responses", {}).items():
                     for slug in _slugs(response):
                         found.setdefault(slug, (status, set()))[1].add(f"{name} {operation['operationId']}")
-    for slug, status in {**SLUGS, **GATEWAY_SLUGS}.items():
+    for slug, status in {**SLUGS, **{slug: status for slug, (status, _) in GATEWAY_SLUGS.items()}}.items():
         found.setdefault(slug, (str(status), set()))
     return [Problem(slug, status, _where(slug, operations)) for slug, (status, operations) in sorted(found.items())]
 
@@ -79,7 +90,7 @@ def _where(slug: str, operations: set[str]) -> str:
     if slug in SLUGS:
         return "Any operation."
     if slug in GATEWAY_SLUGS:
-        return "The gateway, when a service does not answer."
+        return GATEWAY_SLUGS[slug][1]
     return f"{', '.join(sorted(operations))}."
 
 

@@ -47,12 +47,13 @@ def python() -> str:
 
 def service(plan: Plan, process: Process) -> Part:
     ports = [f"{process.name}_internal"] if process.role == "worker" else [process.name, f"{process.name}_internal"]
-    ready = f"{plan.url(f'{process.name}_internal')}/ready"
+    internal = plan.url(f"{process.name}_internal")
     return Part(
         name=process.name,
         command=(python(), "-m", f"services.{process.service}", "serve", "--role", process.role),
         ports=tuple(ports),
-        ready=lambda: url_status(ready) == OK,
+        ready=lambda: url_status(f"{internal}/ready") == OK,
+        gets_on=lambda: url_status(f"{internal}/live") == OK,
         env=service_env(plan, process),
         about=f"service, role {process.role}",
     )
@@ -189,8 +190,9 @@ def gateway(plan: Plan) -> Part:
         "SOUK_PUBLIC_URL": plan.public_url,
         "GATEWAY_BIND": HOST,
         "GATEWAY_PORT": str(plan.ports["gateway"]),
-        "GATEWAY_MAX_BODY": "1MB",
-        "GATEWAY_MAX_DIRECTORY_BODY": "3MB",
+        "GATEWAY_TRUSTED_PROXIES": "",
+        "GATEWAY_MAX_BODY": "1000000",
+        "GATEWAY_MAX_DIRECTORY_BODY": "3000000",
         "GATEWAY_WEB_ROOT": str(PROJECT / "web"),
         # Caddy keeps nothing of worth here, but would write to the home folder.
         "XDG_DATA_HOME": str(plan.data / "caddy"),

@@ -99,9 +99,11 @@ def status(_: argparse.Namespace) -> None:
     for name, part in stack.parts.items():
         pid = stack.daemon(name).pid()
         state = "not running" if not pid else "ready" if part.ready() else "not ready"
+        if pid and not part.gets_on():
+            state += ", stuck"
         healthy = healthy and state == "ready"
         ports = " ".join(str(stack.plan.ports[port]) for port in part.ports)
-        say(f"  {name:<17} {state:<12} {pid or '':<8} {ports:<12} {stack.daemon(name).log_file.relative_to(PROJECT)}")
+        say(f"  {name:<17} {state:<18} {pid or '':<8} {ports:<12} {stack.daemon(name).log_file.relative_to(PROJECT)}")
     sys.exit(0 if healthy else 1)
 
 

@@ -42,16 +42,6 @@ def java_is_new_enough(version: str) -> bool:
     return major.isdigit() and int(major) >= JAVA_MAJOR
 
 
-def docker_answers() -> bool:
-    """Docker counts as present only when an engine answers, not when the command exists."""
-    if not shutil.which("docker"):
-        return False
-    try:
-        return subprocess.run(["docker", "info"], capture_output=True, timeout=10, check=False).returncode == 0
-    except subprocess.TimeoutExpired:
-        return False
-
-
 def missing(kafka: str) -> list[Missing]:
     """Everything this machine lacks for the local stack with the given LOCAL_KAFKA."""
     lacks = []

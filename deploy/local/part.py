@@ -24,4 +24,5 @@ class Part:
     before: Callable[[], None] = nothing  # once, before the process starts
     after: Callable[[], None] = nothing  # once it is ready
     ready_seconds: float = 90.0
+    gets_on: Callable[[], bool] = lambda: True  # while it runs; False if only a restart would help
     about: str = ""

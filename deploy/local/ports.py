@@ -30,6 +30,7 @@ DEFAULTS: dict[str, int] = {
 }
 # Below the range that Linux hands out for outgoing connections, so that none takes a port between choice and use.
 FREE_RANGE = range(20_000, 32_000)
+_chosen: set[int] = set()  # by this process, which may not have taken them yet
 
 
 def setting(name: str) -> str:
@@ -57,15 +58,16 @@ def configured(env: Mapping[str, str] = os.environ) -> dict[str, int]:
 
 
 def free(names: Iterable[str]) -> dict[str, int]:
-    """A free port for each name, all different."""
+    """A free port for each name, none of which this process was given before."""
     wanted = list(names)
     found: list[int] = []
     # Not for secrecy: two test runs that choose at the same moment should not choose alike.
     for port in random.sample(FREE_RANGE, len(FREE_RANGE)):
         if len(found) == len(wanted):
             break
-        if is_free(port):
+        if port not in _chosen and is_free(port):
             found.append(port)
+    _chosen.update(found)
     return dict(zip(wanted, found, strict=True))
 
 

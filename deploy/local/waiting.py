@@ -6,7 +6,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -35,16 +35,6 @@ def url_status(url: str, seconds: float = 2.0) -> int:
         return error.code
     except (OSError, ValueError):
         return 0
-
-
-def wait_until(condition: Callable[[], bool], seconds: float, pause: float = 0.05) -> bool:
-    """Poll a condition of another process; False when it did not come true in `seconds`."""
-    end = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > end:
-            return False
-        time.sleep(pause)
-    return True
 
 
 @contextmanager

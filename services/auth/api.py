@@ -63,7 +63,14 @@ def routers(parts: Parts) -> list[APIRouter]:
             clock=parts.clock,
             public_url=parts.public_url,
         ),
-        api_workspaces.router(parts.workspaces, parts.reads, parts.users, parts.clock, parts.settings.local_product),
+        api_workspaces.router(
+            workspaces=parts.workspaces,
+            reads=parts.reads,
+            users=parts.users,
+            clock=parts.clock,
+            local_product=parts.settings.local_product,
+            limits=parts.limits,
+        ),
         api_directory.router(parts.directory, {one.id: one for one in parts.settings.providers}),
         api_operator.router(parts.users, parts.workspaces),
     ]

@@ -13,7 +13,7 @@ from services.auth.store_workspaces import WorkspaceReads
 from services.auth.texts import is_id
 from services.auth.tokens import new_id
 from services.auth.views_workspaces import MAX_MEMBERS, MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
-from services.auth.web import cause
+from services.auth.web import Limits, cause
 from services.auth.workspaces import Workspace
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Forbidden
@@ -35,7 +35,13 @@ _Cursor = Annotated[str | None, Query(max_length=512)]
 
 
 def router(
-    workspaces: Documents[Workspace], reads: WorkspaceReads, users: Documents[Account], clock: Clock, local_product: str
+    *,
+    workspaces: Documents[Workspace],
+    reads: WorkspaceReads,
+    users: Documents[Account],
+    clock: Clock,
+    local_product: str,
+    limits: Limits,
 ) -> APIRouter:
     """Routes of workspaces."""
     api = APIRouter(prefix="/api/auth/v1/workspaces", tags=["workspaces"])
@@ -51,9 +57,10 @@ def router(
     def view(workspace: Workspace, principal: Principal) -> WorkspaceView:
         return WorkspaceView.of(workspace, rules.role_of(workspace, principal.user_id))
 
-    @api.post("", status_code=201, responses=problems("token-missing"))
+    @api.post("", status_code=201, responses=problems("token-missing", "429 too-many-requests"))
     async def create_workspace(body: NewWorkspace, principal: CurrentUser, request: Request) -> WorkspaceView:
         """Make a local workspace; the caller becomes its owner. The region is chosen here, once."""
+        limits.workspace(principal.user_id)
         document = rules.new_workspace(
             workspace_id=new_id(),
             name=body.name,

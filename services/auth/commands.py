@@ -38,7 +38,14 @@ async def make_operator(service: Service, args: argparse.Namespace) -> None:
         await users.change(account.id, lambda newest: change_role(newest, OPERATOR, granted=True), cause)
     except Problem as problem:
         sys.exit(f"{args.email}: {problem.title}")
-    log.info("role_changed", account_id=account.id, role=OPERATOR, granted=True, by="command")
+    log.info(
+        "role_changed",
+        account_id=account.id,
+        role=OPERATOR,
+        granted=True,
+        by="command",
+        correlation_id=cause.correlation_id,
+    )
     sys.stdout.write(f"{args.email} is an operator, from the next access token on\n")
 
 

@@ -31,7 +31,7 @@ from shared.plumbing.errors import NotFound
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect
 from shared.plumbing.outbox import OutboxRelay
-from shared.plumbing.outcomes import Subscription
+from shared.plumbing.outcomes import CHAIN, Subscription
 from shared.plumbing.outgoing import OutgoingClient
 from shared.plumbing.producer import Producer
 from shared.plumbing.sealing import Sealer
@@ -150,7 +150,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
                 topics.INSTALLER_WORKSPACE_CHECKS,
                 (installer.CheckWorkspace,),
                 checks.on_checks,
-                rest=0,
+                rest=CHAIN,
             ),
         ),
         outboxes=(outbox,),

@@ -129,13 +129,13 @@ class Membership:
     async def sweep_once(self) -> int:
         """Returns how many documents were looked at."""
         before = {"$type": "date", "$lt": self._clock.now() - LEFT_BEHIND_AFTER}
-        users = await self._ids(self._users, {"identities_changed_at": before})
-        workspaces = await self._ids(self._workspaces, {"unresolved_at": before})
-        for user_id in users:
-            await self.after_identity(user_id, Cause(correlation_id=f"membership:{user_id}"))
-        for workspace_id in workspaces:
+        users = await self._left(self._users, {"identities_changed_at": before})
+        workspaces = await self._left(self._workspaces, {"unresolved_at": before})
+        for user_id, cause in users:
+            await self.after_identity(user_id, cause)
+        for workspace_id, cause in workspaces:
             try:
-                await self.after_push(workspace_id, Cause(correlation_id=f"membership:{workspace_id}"))
+                await self.after_push(workspace_id, cause)
             except Problem as problem:  # changed all the time; its turn comes again
                 log.warning("membership_not_settled", workspace_id=workspace_id, error_slug=problem.slug)
         if users or workspaces:
@@ -143,8 +143,11 @@ class Membership:
         return len(users) + len(workspaces)
 
     @staticmethod
-    async def _ids(documents: "Documents[Account] | Documents[Workspace]", which: Document) -> list[str]:
-        return [document["_id"] async for document in documents.collection.find(which, {"_id": 1}).limit(_BATCH)]
+    async def _left(documents: "Documents[Account] | Documents[Workspace]", which: Document) -> list[tuple[str, Cause]]:
+        """Each with the request that has left the note, or with one after it."""
+        found = documents.collection.find(which, {"cause": 1}).limit(_BATCH)
+        # Documents of before it was kept have no cause.
+        return [(one["_id"], Cause(**one.get("cause", {"correlation_id": one["_id"]}))) async for one in found]
 
 
 def _at(seen: Workspace, change: Change) -> Callable[[Workspace], Change | None]:

@@ -64,8 +64,8 @@ class OidcClient:
         self._published = Published(settings, outgoing)
         self._clock = clock
 
-    async def authorization_url(self, attempt: Attempt, **more: str | None) -> str:
-        """Where to send the browser. `more` are further parameters of the request, as `prompt`."""
+    async def authorization_url(self, attempt: Attempt) -> str:
+        """Where to send the browser."""
         metadata = await self._published.metadata()
         url: str = prepare_grant_uri(
             metadata.authorization_endpoint,
@@ -77,7 +77,6 @@ class OidcClient:
             nonce=attempt.nonce,
             code_challenge=create_s256_code_challenge(attempt.verifier),
             code_challenge_method="S256",
-            **more,
         )
         return url
 

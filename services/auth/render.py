@@ -45,13 +45,14 @@ def _envelope(document: Document, state: StateMessage, clock: Clock) -> Envelope
     # The id names the version, so a repetition is recognised; the time is that of the sending.
     name = f"{document['_id']}:v{document['version']}"
     # Documents of before it was kept have no cause; until their next change the record stands for itself.
-    cause = document.get("cause") or {"correlation_id": name}
+    cause = document.get("cause", {})
     return Envelope(
         id=name,
         source=SOURCE,
         subject=document["_id"],
         time=clock.now(),
         data=state,
-        correlation_id=cause["correlation_id"],
+        correlation_id=cause.get("correlation_id", name),
+        causation_id=cause.get("correlation_id"),
         traceparent=cause.get("traceparent"),
     )

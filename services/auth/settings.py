@@ -5,13 +5,7 @@ from typing import Annotated, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.plumbing.sealing import Sealer
-from shared.plumbing.settings import Port, ServiceSettings, Url
-
-
-def _sealing_key(value: SecretStr) -> SecretStr:
-    Sealer(value.get_secret_value())  # raises ValueError without quoting it
-    return value
+from shared.plumbing.settings import Port, SealingKey, ServiceSettings, Url
 
 
 def _issuer(value: str) -> str:
@@ -20,7 +14,6 @@ def _issuer(value: str) -> str:
     return value
 
 
-SealingKey = Annotated[SecretStr, AfterValidator(_sealing_key)]
 # Compared letter by letter with what the provider says, so an end slash stays.
 Issuer = Annotated[str, AfterValidator(_issuer)]
 
@@ -36,7 +29,7 @@ class ProviderSettings(BaseModel):
     """As in *Log in with (label)*."""
     issuer: Issuer
     client_id: str = Field(min_length=1)
-    client_secret: SecretStr
+    client_secret: SecretStr = Field(min_length=1)
     product: str = ""
     """The product of its workspaces, as add-ons name it in their listing."""
     region: str = ""
@@ -57,8 +50,7 @@ class AuthSettings(ServiceSettings):
     internal_port: Port = 9101
     mongo_database: str = "souk_auth"
 
-    # Encrypts the signing keys at rest, and makes refresh tokens. Base64 of 32 bytes; more than one, comma
-    # separated, while it is being replaced: the first is used for what is new, all of them open what is old.
+    # Encrypts the signing keys at rest, and makes refresh tokens.
     master_key: SealingKey
     # Seals addresses and links for the notifier, which holds the same key.
     sealing_key: SealingKey
@@ -75,7 +67,7 @@ class AuthSettings(ServiceSettings):
     link_hours: int = Field(default=24, ge=1, le=168)
 
     # Sign-up and resend answer no sooner, so that their time does not tell who has an account.
-    quiet_answer_seconds: float = Field(default=0.2, ge=0)
+    quiet_answer_seconds: float = Field(default=0.2, ge=0, le=10)
 
     # argon2id; OWASP's smallest choice, about 20 ms and 19 MiB per log-in.
     password_memory_kib: int = Field(default=19_456, ge=8_192)
@@ -90,6 +82,8 @@ class AuthSettings(ServiceSettings):
     log_ins_per_minute: int = Field(default=10, ge=1)
     refreshes_per_minute: int = Field(default=30, ge=1)
     mails_per_hour: int = Field(default=5, ge=1)
+    # New workspaces of one account: each one is a record that other services keep for ever.
+    workspaces_per_hour: int = Field(default=20, ge=1)
     # Log-ins, sign-ups and mails of one network (IPv4 address, IPv6 /64) together.
     network_requests_per_minute: int = Field(default=120, ge=1)
 

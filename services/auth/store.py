@@ -67,9 +67,10 @@ async def prepare(database: Database) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What a change belongs to, for those who follow it through logs and events."""
+    """The request behind a change, for those who follow it through logs and events."""
 
     correlation_id: str
+    """Its id. A command that an operator runs has one too."""
     traceparent: str | None = None
 
     def document(self) -> Document:
@@ -198,6 +199,7 @@ class Documents(Generic[Model]):
                 time=self._clock.now(),
                 data=message,
                 correlation_id=cause.correlation_id,
+                causation_id=cause.correlation_id,
                 traceparent=cause.traceparent,
                 seq=seq if event else None,
             )

@@ -1,6 +1,5 @@
 """What the routes need to know of a request: where it comes from, whose browser it is, and how often it asks."""
 
-import ipaddress
 import time
 from urllib.parse import urlsplit
 
@@ -12,12 +11,12 @@ from services.auth.store import Cause
 from services.auth.texts import address_key
 from shared.plumbing.errors import Forbidden
 from shared.plumbing.http import correlation_id, traceparent
+from shared.plumbing.network import network_of
 from shared.plumbing.rate_limit import RateLimit
 
 # `__Host-` binds a cookie to this very origin: no sibling domain can plant one (RFC 6265bis §4.1.3.2).
 REFRESH_COOKIE = "__Host-souk_refresh"
 _ANY_NETWORK = 4  # times more mails to one address from all networks together
-_V6_NETWORK = 64
 
 
 def cause(request: Request) -> Cause:
@@ -25,22 +24,9 @@ def cause(request: Request) -> Cause:
     return Cause(correlation_id(request), traceparent(request))
 
 
-def network(request: Request) -> str:
-    """Where the request comes from, as the gateway saw it: the last hop, because clients write the others."""
-    hop = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    peer = request.client.host if request.client else ""
-    try:
-        address = ipaddress.ip_address(hop or peer)
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):  # a household has a whole /64
-        return str(ipaddress.ip_network((address, _V6_NETWORK), strict=False))
-    return str(address)
-
-
 def device(request: Request, client: Client) -> Device:
     """Where a new session is used from."""
-    return Device(client, network(request), request.headers.get("user-agent", ""))
+    return Device(client, network_of(request), request.headers.get("user-agent", ""))
 
 
 class Browser:
@@ -94,24 +80,29 @@ class Limits:
         self._network = limit(settings.network_requests_per_minute, 60)
         self._log_in = limit(settings.log_ins_per_minute, 60)
         self._refresh = limit(settings.refreshes_per_minute, 60)
+        self._workspace = limit(settings.workspaces_per_hour, 3600)
         self._mail = limit(settings.mails_per_hour, 3600)
         self._mail_anywhere = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
 
     def network(self, request: Request) -> None:
         """Anything that costs us a hash, a mail or a call."""
-        self._network.check(network(request))
+        self._network.check(network_of(request))
 
     def log_in(self, request: Request, email: str) -> None:
         """Guessing a password. Counted per network, so that guessing locks out nobody else."""
         self.network(request)
-        self._log_in.check(f"{address_key(email)} {network(request)}")
+        self._log_in.check(f"{address_key(email)} {network_of(request)}")
 
     def mail(self, request: Request, email: str) -> None:
         """Making us write to an address."""
         self.network(request)
-        self._mail.check(f"{address_key(email)} {network(request)}")
+        self._mail.check(f"{address_key(email)} {network_of(request)}")
         self._mail_anywhere.check(address_key(email))
 
     def refresh(self, session_id: str) -> None:
         """Carrying on one session."""
         self._refresh.check(session_id)
+
+    def workspace(self, user_id: str) -> None:
+        """Making a workspace."""
+        self._workspace.check(user_id)

@@ -1,12 +1,12 @@
 """The catalog's public API."""
 
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any
+from dataclasses import dataclass
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.catalog.domain import Listing, Viewer, may_change
-from services.catalog.manifest import Manifest
+from services.catalog.domain import Listing, Search, Viewer, completed, may_change
 from services.catalog.publishing import LISTING_FIELDS, Publishing, finding_of
 from services.catalog.store import CatalogStore
 from services.catalog.views import (
@@ -19,16 +19,15 @@ from services.catalog.views import (
     Verdict,
     addon_fields,
 )
-from shared.contracts.catalog import Visibility
 from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems
 from shared.plumbing.mongo import Document
+from shared.plumbing.network import network_of
 from shared.plumbing.rate_limit import RateLimit
 from shared.plumbing.security import Principal, optional_user, require_role
-from shared.rules.manifest import join_url
 
 PREFIX = "/api/catalog/v1"
-Visitor = Annotated[Principal | None, Depends(optional_user)]
 Publisher = Annotated[Principal, Depends(require_role("publisher"))]
+Visitor = Annotated[Principal | None, Depends(optional_user)]
 HealthOf = Callable[[list[str]], Awaitable[dict[str, Document]]]
 
 _MANIFEST_PROBLEMS = (
@@ -36,11 +35,26 @@ _MANIFEST_PROBLEMS = (
     *("422 manifest-status", "422 manifest-too-large", "429 too-many-requests", "401 token-missing"),
     "403 role-required",
 )
+_OPEN = ("429 too-many-requests",)
 
 
-def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit: RateLimit) -> APIRouter:
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How often one may ask: `publishes` by publisher, `visits` without an account by network."""
+
+    publishes: RateLimit
+    visits: RateLimit
+
+
+def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limits: Limits) -> APIRouter:
     """Routes of the catalog."""
     api = APIRouter(prefix=PREFIX, tags=["catalog"])
+
+    async def bounded(request: Request, principal: Visitor) -> None:
+        if principal is None:
+            limits.visits.check(network_of(request))
+
+    open_to_all = [Depends(bounded)]
 
     async def viewer(principal: Principal | None) -> Viewer:
         if principal is None:
@@ -51,7 +65,7 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit:
     async def detail(listing: Listing, who: Viewer) -> AddOnDetail:
         states = await health([listing["_id"]])
         return AddOnDetail(
-            **addon_fields(listing, states.get(listing["_id"]), _icon(listing)),
+            **addon_fields(completed(listing), states.get(listing["_id"])),
             manifest=listing["manifest"],
             visible_to=listing["visible_to"] if may_change(listing, who) else None,
         )
@@ -59,7 +73,7 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit:
     @api.post("/manifests/validate", responses=problems(*_MANIFEST_PROBLEMS))
     async def validate_manifest(body: Validate, principal: Publisher) -> Verdict:
         """Judge a manifest without publishing it. What is wrong with it is the answer, not a problem."""
-        limit.check(principal.user_id)
+        limits.publishes.check(principal.user_id)
         report = await publishing.check(body.manifest, body.manifest_url)
         return Verdict(
             accepted=report.accepted,
@@ -75,7 +89,7 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit:
     )
     async def publish_addon(body: Publish, principal: Publisher, request: Request, response: Response) -> AddOnDetail:
         """List an add-on by its manifest or the manifest's address. The key is then the publisher's for ever."""
-        limit.check(principal.user_id)
+        limits.publishes.check(principal.user_id)
         who = await viewer(principal)
         fields = body.model_dump(include=set(LISTING_FIELDS))
         listing = await publishing.publish(
@@ -89,7 +103,7 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit:
         response.headers["Location"] = f"{PREFIX}/addons/{listing['_id']}"
         return await detail(listing, who)
 
-    @api.get("/addons", responses=problems("400 invalid-cursor"))
+    @api.get("/addons", responses=problems("400 invalid-cursor", *_OPEN), dependencies=open_to_all)
     async def list_addons(
         principal: Visitor,
         query: Annotated[str, Query(max_length=200)] = "",
@@ -102,21 +116,21 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit:
     ) -> Page[AddOn]:
         """Search and filter; the most installed first. `mine`: all of the caller's own, withdrawn ones too."""
         who = await viewer(principal)
-        filters = _filters(who, category, product, mine=mine)
         after = decode_cursor(cursor, tuple[int, str]) if cursor else None
-        found = await store.search(filters, query, after, limit + 1)
+        wanted = Search(query, category, product, mine=mine)
+        found = await store.search(who, wanted, after, limit + 1)
         states = await health([listing["_id"] for listing in found[:limit]])
-        items = [AddOn(**addon_fields(one, states.get(one["_id"]), _icon(one))) for one in found[:limit]]
+        items = [AddOn(**addon_fields(one, states.get(one["_id"]))) for one in found[:limit]]
         more = len(found) > limit
         last = found[limit - 1] if more else None
         return Page(items=items, next=encode_cursor((last["installs"], last["_id"])) if last else None)
 
-    @api.get("/categories")
+    @api.get("/categories", responses=problems(*_OPEN), dependencies=open_to_all)
     async def list_categories() -> list[Category]:
         """Categories that a visitor can browse."""
         return [Category(name=entry["_id"], addons=entry["addons"]) for entry in await store.categories()]
 
-    @api.get("/addons/{key}", responses=problems("404 addon-not-found"))
+    @api.get("/addons/{key}", responses=problems("404 addon-not-found", *_OPEN), dependencies=open_to_all)
     async def read_addon(key: str, principal: Visitor) -> AddOnDetail:
         """One add-on. A private one is 404 for whoever is in none of its workspaces."""
         who = await viewer(principal)
@@ -131,7 +145,7 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit:
     )
     async def update_addon(key: str, body: Update, principal: Publisher, request: Request) -> AddOnDetail:
         """Change what is given: listing fields, the manifest, or both."""
-        limit.check(principal.user_id)
+        limits.publishes.check(principal.user_id)
         who = await viewer(principal)
         fields = body.model_dump(include=set(LISTING_FIELDS), exclude_unset=True)
         listing = await publishing.update(
@@ -157,25 +171,3 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limit:
         return await detail(await publishing.restore(who, key, correlation_id(request)), who)
 
     return api
-
-
-def _filters(who: Viewer, category: str | None, product: str | None, *, mine: bool) -> dict[str, Any]:
-    filters: dict[str, Any]
-    if mine:
-        filters = {"publisher_id": who.user_id or ""}
-    else:
-        reachable = [{"visibility": Visibility.PUBLIC}]
-        if who.workspaces:
-            private = {"visibility": Visibility.PRIVATE, "visible_to": {"$in": sorted(who.workspaces)}}
-            reachable.append(private)  # type: ignore[arg-type] # a filter's values are of any type
-        filters = {"withdrawn": False, "$or": reachable}
-    if category is not None:
-        filters["category"] = category
-    if product is not None:
-        filters["products"] = {"$in": [product, []]}
-    return filters
-
-
-def _icon(listing: Listing) -> str | None:
-    manifest = Manifest.of(listing["manifest"])
-    return join_url(manifest.base_url, manifest.icon) if manifest.icon else None

@@ -2,11 +2,11 @@
 
 import re
 import unicodedata
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from services.catalog.manifest_versions import SCOPES
 from shared.contracts.catalog import AddOnPublished, AddOnState, AddOnUpdated, AddOnWithdrawn, Visibility
 from shared.contracts.envelope import Envelope, StateMessage
 from shared.rules.manifest import Manifest
@@ -16,6 +16,8 @@ Listing = dict[str, Any]
 
 _WORD = re.compile(r"[^\W_]+")
 _MAX_WORDS = 400
+MAX_ADDRESS = 2_000
+"""Characters of a web address; browsers and proxies take no longer ones."""
 FIXED_FIELDS = ("key", "minimalSubscriptionPlan")
 """Manifest fields that an update may not change: installs were accepted by them (clockify-platform, table 1.2)."""
 
@@ -33,6 +35,17 @@ class Viewer:
     user_id: str | None = None
     operator: bool = False
     workspaces: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """What somebody looks for; nothing given finds everything."""
+
+    text: str = ""
+    category: str | None = None
+    product: str | None = None
+    mine: bool = False
+    """All of the viewer's own, withdrawn ones too, and nothing else."""
 
 
 def may_see(listing: Listing, viewer: Viewer) -> bool:
@@ -71,14 +84,27 @@ def manifest_fields(manifest: Manifest, raw: dict[str, Any], changed_at: datetim
     }
 
 
-def searchable(listing: Listing) -> list[str]:
-    """The words of a listing, from what it says about itself."""
-    return words(listing["name"], listing["_id"], listing["category"], listing["short_text"], listing["long_text"])
+def from_manifest(manifest: Manifest) -> Listing:
+    """What lists show of a manifest; kept beside it, because a manifest may have 200 kB.
+
+    Version 1.0 lets any text through as a scope or an icon's path, so both are bounded here.
+    """
+    icon = manifest.icon_url
+    return {
+        "icon_url": icon if icon is not None and len(icon) <= MAX_ADDRESS else None,
+        "scopes": [scope for scope in dict.fromkeys(manifest.scopes) if scope in SCOPES],
+    }
 
 
-def changes_of(before: Listing, after: Listing, names: Sequence[str]) -> Listing:
-    """The fields among `names` that differ."""
-    return {name: after[name] for name in names if before.get(name) != after.get(name)}
+def derived(listing: Listing) -> Listing:
+    """The fields that follow from the others: what search finds, and what lists show of the manifest."""
+    texts = (listing["name"], listing["_id"], listing["category"], listing["short_text"], listing["long_text"])
+    return {"search": words(*texts), **from_manifest(Manifest.of(listing["manifest"]))}
+
+
+def completed(listing: Listing) -> Listing:
+    """A listing with its manifest, with what an older release did not keep beside it."""
+    return listing if "icon_url" in listing else {**listing, **from_manifest(Manifest.of(listing["manifest"]))}
 
 
 def render(listing: Listing) -> Envelope[StateMessage]:
@@ -100,4 +126,5 @@ def render(listing: Listing) -> Envelope[StateMessage]:
         time=listing["changed_at"],
         data=message,
         correlation_id=listing["correlation_id"],
+        causation_id=listing["correlation_id"],
     )

@@ -1,5 +1,7 @@
 """Reading a manifest at its publisher's address: the address is anybody's, so every bound applies."""
 
+import asyncio
+
 from services.catalog.manifest import ManifestReport, read_manifest
 from services.catalog.manifest_body import MAX_BYTES
 from shared.plumbing.errors import Invalid
@@ -44,4 +46,4 @@ class ManifestFetcher:
             raise Invalid("manifest-too-large", "The manifest is too large", f"At most {MAX_BYTES} bytes are read.")
         if not answer.body_complete:
             raise Invalid("manifest-unreachable", "The manifest could not be read", "The answer broke off.")
-        return read_manifest(answer.body, answer.headers.get("Content-Type", ""))
+        return await asyncio.to_thread(read_manifest, answer.body, answer.headers.get("Content-Type", ""))

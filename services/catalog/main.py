@@ -3,7 +3,7 @@
 import time
 
 from services.catalog import handlers
-from services.catalog.api import router
+from services.catalog.api import Limits, router
 from services.catalog.domain import render
 from services.catalog.fetching import ManifestFetcher
 from services.catalog.publishing import Publishing
@@ -46,13 +46,13 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
     async def health_of(keys: list[str]) -> dict[str, Document]:
         return {doc["_id"]: doc async for doc in health.collection.find({"_id": {"$in": keys}})}
 
-    limit = RateLimit(settings.publishes_per_minute / 60, settings.publishes_per_minute, time.monotonic)
+    publishes, visits = (_per_minute(count) for count in (settings.publishes_per_minute, settings.visits_per_minute))
     api = create_api(
         service=NAME,
         title="Souk catalog",
         version="1",
         settings=platform,
-        routers=[router(publishing, store, health_of, limit)],
+        routers=[router(publishing, store, health_of, Limits(publishes, visits))],
         description="Add-ons: listings, manifests, visibility, search.",
     )
     api.state.verifier = users.verifier
@@ -78,3 +78,7 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
         worker_loops={"counts": counts.run},
         close=(outgoing.close,),
     )
+
+
+def _per_minute(count: int) -> RateLimit:
+    return RateLimit(count / 60, count, time.monotonic)

@@ -72,7 +72,11 @@ def parse_manifest_bytes(body: bytes, content_type: str = "") -> object:
 
 
 def unfit(raw: object) -> tuple[ManifestError, ...]:
-    """Why nobody should look closer at `raw`: its depth, its size, or numbers and texts that cannot be stored."""
+    """Why nobody should look closer at `raw`: its size, its depth, or numbers and texts that cannot be stored."""
+    # First, because all that follows looks at every value.
+    if (size := _size(raw)) > MAX_BYTES:
+        message = f"The manifest has {size:,} bytes; at most {MAX_BYTES:,} are allowed."
+        return (ManifestError("manifest", "size", message),)
     for path, value in _walk(raw):
         if len(path) >= MAX_DEPTH and isinstance(value, dict | list):
             field = field_name(path)
@@ -82,12 +86,15 @@ def unfit(raw: object) -> tuple[ManifestError, ...]:
         for path, value in _walk(raw)
         for rule, demand, given in _flaws(value)
     )
-    if findings := tuple(islice(flaws, _MAX_FINDINGS)):
-        return findings
-    size = len(json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode())
-    if size <= MAX_BYTES:
-        return ()
-    return (ManifestError("manifest", "size", f"The manifest has {size:,} bytes; at most {MAX_BYTES:,} are allowed."),)
+    return tuple(islice(flaws, _MAX_FINDINGS))
+
+
+def _size(raw: object) -> int:
+    """Bytes of `raw` as JSON; 0 if it is no JSON, which the looks at its depth and values then tell."""
+    try:
+        return len(json.dumps(raw, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "surrogatepass"))
+    except (RecursionError, TypeError, ValueError):
+        return 0
 
 
 def _flaws(value: object) -> Iterator[tuple[str, str, object]]:

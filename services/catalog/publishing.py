@@ -1,16 +1,17 @@
 """Publishing and changing listings: the one place where a manifest becomes an add-on."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 from services.catalog.domain import (
     Listing,
     Viewer,
+    derived,
     fixed_field_changes,
     manifest_fields,
     may_change,
     may_see,
-    searchable,
 )
 from services.catalog.manifest import ManifestReport, validate_manifest
 from services.catalog.store import CatalogStore
@@ -43,7 +44,10 @@ class Publishing:
 
     async def check(self, manifest: object | None, manifest_url: str | None) -> ManifestReport:
         """The verdict on a manifest given or served. Raises Problem when the address cannot be read."""
-        return await self._fetch(manifest_url) if manifest_url is not None else validate_manifest(manifest)
+        if manifest_url is not None:
+            return await self._fetch(manifest_url)
+        # What fits into 200 kB can take half a second to judge, and nobody else shall wait for that.
+        return await asyncio.to_thread(validate_manifest, manifest)
 
     async def publish(
         self,
@@ -74,7 +78,7 @@ class Publishing:
             "state_marked_at": now,
             "correlation_id": correlation_id,
         }
-        listing["search"] = searchable(listing)
+        listing |= derived(listing)
         if not await self._store.insert(listing):
             holder = await self._store.find(view.key)
             if holder is not None and may_change(holder, viewer):
@@ -139,7 +143,7 @@ class Publishing:
             if not changes:
                 return listing
             changes |= {"last_change": event, "changed_at": self._clock.now(), "correlation_id": correlation_id}
-            changes["search"] = searchable(listing | changes)
+            changes |= derived(listing | changes)
             changed = await self._store.change(listing, changes)
             if changed is not None:
                 self._relay.mark([key])

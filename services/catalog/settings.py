@@ -1,5 +1,6 @@
 """Settings of the catalog; the variables are CATALOG_<FIELD>."""
 
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from shared.plumbing.settings import Port, ServiceSettings
@@ -14,6 +15,8 @@ class CatalogSettings(ServiceSettings):
     internal_port: Port = 9102
     mongo_database: str = "souk_catalog"
     # A publisher waits for this; 10 s is what an idle function host needs to wake up.
-    manifest_deadline_seconds: float = 10.0
-    # Publishing runs outgoing calls, so it is bounded per publisher.
-    publishes_per_minute: int = 30
+    manifest_deadline_seconds: float = Field(default=10.0, gt=0, le=60)
+    # Limits hold per process. Publishing runs outgoing calls, so it is bounded per publisher.
+    publishes_per_minute: int = Field(default=30, ge=1)
+    # Looking around without an account, per network (IPv4 address, IPv6 /64).
+    visits_per_minute: int = Field(default=1200, ge=1)

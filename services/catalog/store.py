@@ -5,16 +5,35 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
+from bson.regex import Regex
 from pymongo import IndexModel, ReturnDocument, UpdateOne
 from pymongo.errors import DuplicateKeyError
 
-from services.catalog.domain import words
+from services.catalog.domain import Search, Viewer, completed, words
 from shared.contracts.catalog import Visibility
 from shared.contracts.installer import State
 from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes
 from shared.plumbing.state_relay import STATE_INDEXES
 
 SORT = [("installs", -1), ("_id", 1)]
+_IN_LISTS = {"search": 0, "manifest": 0}
+
+
+def _reachable(viewer: Viewer, wanted: Search) -> list[Document]:
+    """Conditions of which one must hold. Each names all fields that its index begins with."""
+    rest: Document = {}
+    if wanted.category is not None:
+        rest["category"] = wanted.category
+    if wanted.product is not None:
+        rest["products"] = {"$in": [wanted.product, []]}
+    # A compiled pattern would carry a flag with which no index helps.
+    if beginnings := [Regex(f"^{re.escape(word)}") for word in words(wanted.text)[:8]]:
+        rest["search"] = {"$all": beginnings}
+    if wanted.mine:
+        return [{"publisher_id": viewer.user_id or "", **rest}]
+    rest["withdrawn"] = False
+    private = {"visibility": Visibility.PRIVATE, "visible_to": {"$in": sorted(viewer.workspaces)}, **rest}
+    return [{"visibility": Visibility.PUBLIC, **rest}, *([private] if viewer.workspaces else [])]
 
 
 class CatalogStore:
@@ -33,8 +52,15 @@ class CatalogStore:
             [
                 *STATE_INDEXES,
                 IndexModel([("search", 1), ("installs", -1)], name="search"),
-                IndexModel([("installs", -1), ("_id", 1)], name="popular"),
-                IndexModel([("publisher_id", 1), ("_id", 1)], name="publisher"),
+                *(
+                    IndexModel([*((field, 1) for field in fields), *SORT], name=name)
+                    for name, fields in {
+                        "public": ("visibility", "withdrawn"),
+                        "category": ("visibility", "withdrawn", "category"),
+                        "private": ("visible_to", "visibility", "withdrawn"),
+                        "mine": ("publisher_id",),
+                    }.items()
+                ),
             ],
         )
 
@@ -59,18 +85,26 @@ class CatalogStore:
         )
         return changed
 
-    async def search(self, filters: Document, text: str, after: tuple[int, str] | None, limit: int) -> list[Document]:
-        """Listings that contain every word of `text` as the beginning of a word, the most installed first."""
-        which: list[Document] = [filters]
-        which += [{"search": {"$regex": f"^{re.escape(word)}"}} for word in words(text)[:8]]
+    async def search(self, viewer: Viewer, wanted: Search, after: tuple[int, str] | None, limit: int) -> list[Document]:
+        """What the viewer may find, without the manifests, the most installed first.
+
+        Of `wanted.text` every word must be the beginning of a word of the listing.
+        """
+        which = {"$or": _reachable(viewer, wanted)}
         if after is not None:
             installs, key = after
-            which.append({"$or": [{"installs": {"$lt": installs}}, {"installs": installs, "_id": {"$gt": key}}]})
-        return await self.listings.find({"$and": which}, {"search": 0}).sort(SORT).limit(limit).to_list()
+            beyond = [{"installs": {"$lt": installs}}, {"installs": installs, "_id": {"$gt": key}}]
+            # The first condition is for the index: it begins there, and not with the most installed of all.
+            which = {"$and": [which, {"installs": {"$lte": installs}}, {"$or": beyond}]}
+        found = await self.listings.find(which, _IN_LISTS).sort(SORT).limit(limit).to_list()
+        if old := [one["_id"] for one in found if "icon_url" not in one]:  # written by an older release
+            manifests = {one["_id"]: one async for one in self.listings.find({"_id": {"$in": old}}, {"manifest": 1})}
+            return [completed(one | manifests.get(one["_id"], {})) for one in found]
+        return found
 
     async def workspaces_of(self, user_id: str) -> frozenset[str]:
         """Ids of the workspaces that the user is in."""
-        which = {"$or": [{"admins.user_id": user_id}, {"members": user_id}]}
+        which = {"$or": [{"admins.user_id": user_id}, {"members": user_id}], "deleted": {"$ne": True}}
         return frozenset([str(doc["_id"]) async for doc in self._workspaces.find(which, {"_id": 1})])
 
     async def categories(self) -> list[Document]:

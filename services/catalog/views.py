@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from services.catalog.domain import Listing
+from services.catalog.domain import MAX_ADDRESS, Listing
 from shared.contracts.catalog import Visibility
 from shared.plumbing.mongo import Document
 
@@ -16,7 +16,7 @@ def _web_address(text: str) -> str:
     return text
 
 
-WebAddress = Annotated[str, StringConstraints(max_length=2000), AfterValidator(_web_address)]
+WebAddress = Annotated[str, StringConstraints(max_length=MAX_ADDRESS), AfterValidator(_web_address)]
 WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
 
@@ -30,6 +30,12 @@ class Closed(BaseModel):
 class _WithManifest(Closed):
     manifest: dict[str, Any] | None = Field(None, description="The manifest itself")
     manifest_url: WebAddress | None = Field(None, description="Where the add-on serves it")
+
+    @model_validator(mode="after")
+    def _not_two(self) -> Self:
+        if self.manifest is not None and self.manifest_url is not None:
+            raise ValueError("give a manifest or a manifest_url, not both")
+        return self
 
 
 class ListingFields(Closed):
@@ -45,28 +51,24 @@ class ListingFields(Closed):
     privacy_url: WebAddress | None = None
 
 
-class Publish(ListingFields, _WithManifest):
+class _OneManifest(_WithManifest):
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if self.manifest is None and self.manifest_url is None:
+            raise ValueError("give a manifest or a manifest_url")
+        return self
+
+
+class Publish(ListingFields, _OneManifest):
     """A new add-on: exactly one of manifest and manifest_url."""
 
-    @model_validator(mode="after")
-    def _one_manifest(self) -> Self:
-        if (self.manifest is None) == (self.manifest_url is None):
-            raise ValueError("give exactly one of manifest and manifest_url")
-        return self
 
-
-class Validate(_WithManifest):
-    """A manifest to be judged only."""
-
-    @model_validator(mode="after")
-    def _one_manifest(self) -> Self:
-        if (self.manifest is None) == (self.manifest_url is None):
-            raise ValueError("give exactly one of manifest and manifest_url")
-        return self
+class Validate(_OneManifest):
+    """A manifest to be judged only: exactly one of manifest and manifest_url."""
 
 
 class Update(ListingFields, _WithManifest):
-    """What to change; fields left out stay."""
+    """What to change, with one of manifest and manifest_url at most; fields left out stay."""
 
 
 class Finding(BaseModel):
@@ -105,7 +107,7 @@ class AddOn(BaseModel):
     products: list[str]
     minimal_plan: str
     visibility: Visibility
-    scopes: list[Any]
+    scopes: list[str]
     icon_url: str | None
     publisher_id: str
     support_url: str | None
@@ -143,25 +145,17 @@ _STATUS: dict[str, Literal["ok", "unavailable", "recovering"]] = {
 _SAME = (
     *("name", "short_text", "long_text", "category", "products", "minimal_plan", "visibility", "publisher_id"),
     *("support_url", "privacy_url", "installs", "withdrawn", "version", "manifest_version"),
+    *("icon_url", "scopes", "published_at", "changed_at"),
 )
 
 
 def health_of(state: Document | None) -> Health:
-    """From the installer's breaker; never heard of is well."""
-    if state is None:
+    """From the installer's breaker; never heard of, or not any more, is well."""
+    if state is None or state.get("deleted"):
         return Health(status="ok")
     return Health(status=_STATUS[state["breaker"]], since=state["since"])
 
 
-def addon_fields(listing: Listing, state: Document | None, icon_url: str | None) -> dict[str, Any]:
+def addon_fields(listing: Listing, state: Document | None) -> dict[str, Any]:
     """The fields of `AddOn`."""
-    scopes = listing["manifest"].get("scopes")
-    return {
-        "key": listing["_id"],
-        **{name: listing[name] for name in _SAME},
-        "scopes": scopes if isinstance(scopes, list) else [],
-        "icon_url": icon_url,
-        "health": health_of(state),
-        "published_at": listing["published_at"],
-        "changed_at": listing["changed_at"],
-    }
+    return {"key": listing["_id"], **{name: listing[name] for name in _SAME}, "health": health_of(state)}

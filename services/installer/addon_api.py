@@ -15,6 +15,7 @@ from services.installer.addon_access import UNKNOWN_ROUTE, AddOnAccess, AddOnPro
 from services.installer.addon_desk import AddOnDesk
 from services.installer.addresses import WIRE_PATH
 from services.installer.bodies import json_body
+from shared.plumbing.http import correlation_id
 from shared.plumbing.logging import to_json
 from shared.plumbing.problems import to_problem
 
@@ -89,7 +90,8 @@ def router(access: AddOnAccess, desk: AddOnDesk) -> APIRouter:
     )
     async def write_addon_settings(workspace_id: str, caller: authenticated, request: Request) -> dict[str, Any]:
         """Set some values, all or none."""
-        return await desk.change_settings(caller.within(workspace_id), await json_body(request))
+        body = await json_body(request)
+        return await desk.change_settings(caller.within(workspace_id), body, correlation_id(request))
 
     @api.post(
         "/addon/user/{user_id}/token",

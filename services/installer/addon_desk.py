@@ -63,7 +63,7 @@ class AddOnDesk:
         """The form of the manifest that this installation was made with, and the values set since."""
         return addon_settings.filled(await self._form(caller), caller.installation.settings or {})
 
-    async def change_settings(self, caller: Caller, body: object) -> dict[str, Any]:
+    async def change_settings(self, caller: Caller, body: object, request_id: str) -> dict[str, Any]:
         """Set values; the add-on is not told by SETTINGS_UPDATED of what it did itself."""
         await self._require_admin(caller)
         form = await self._form(caller)
@@ -71,7 +71,7 @@ class AddOnDesk:
             values = addon_settings.changes(form, body)
         except SettingRefusedError as refusal:
             raise AddOnProblem(400, str(refusal)) from None
-        decision = await self._store.ask(caller.installation.id, SettingsChanged(values))
+        decision = await self._store.ask(caller.installation.id, SettingsChanged(values, request_id))
         if decision is None or decision.verdict is Verdict.NOT_ALLOWED:
             raise _not_active()
         return addon_settings.filled(form, decision.installation.settings or {})

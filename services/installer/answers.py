@@ -8,7 +8,7 @@ from email.utils import parsedate_to_datetime
 from services.installer.domain import TEXT_LIMIT, Kind
 from services.installer.messages import Answer, Result
 from shared.contracts.reasons import Side
-from shared.plumbing.outgoing import AddressBlocked, NotSent, OutgoingError, OutgoingResponse
+from shared.plumbing.outgoing import OUR_SIDE, AddressBlocked, NotSent, OutgoingError, OutgoingResponse
 
 # Not now rather than no. 409 says that an earlier attempt of INSTALLED is still at work; to a DELETED it says that
 # there is nothing to delete.
@@ -51,7 +51,7 @@ def of_error(error: OutgoingError, duration: timedelta) -> Answer:
     else:
         result = Result.NOT_SEEN if isinstance(error, NotSent) else Result.UNKNOWN
         side = Side.NETWORK if error.reason in _NETWORK else Side.ADDON
-    if error.reason == "held-back":
+    if error.reason in OUR_SIDE:
         side = Side.US
     return Answer(result=result, side=side, text=error.reason, duration=duration)
 

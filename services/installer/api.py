@@ -99,24 +99,39 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
         return InstallationDetail(**showing.detail(one, older))
 
     @api.post("/{installation_id}/cancel", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-pending"))
-    async def cancel_installation(installation_id: Id, user: CurrentUser) -> InstallationView:
+    async def cancel_installation(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Give up a pending installation; it fails with reason `cancelled`."""
         await access.administered(installation_id, user)
-        return await change(installation_id, CancelAsked(user.user_id), "not-pending", "The outcome is already set")
+        return await change(
+            installation_id,
+            CancelAsked(user.user_id, correlation_id(request)),
+            "not-pending",
+            "The outcome is already set",
+        )
 
     @api.post(
         "/{installation_id}/retry", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 nothing-to-retry")
     )
-    async def retry_installation(installation_id: Id, user: CurrentUser) -> InstallationView:
+    async def retry_installation(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Do the next thing now in place of later. Never changes an outcome: after a failure, ask anew."""
         await access.administered(installation_id, user)
-        return await change(installation_id, RetryAsked(user.user_id), "nothing-to-retry", "Nothing is due any more")
+        return await change(
+            installation_id,
+            RetryAsked(user.user_id, correlation_id(request)),
+            "nothing-to-retry",
+            "Nothing is due any more",
+        )
 
     @api.delete("/{installation_id}", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-installed"))
-    async def uninstall(installation_id: Id, user: CurrentUser) -> InstallationView:
+    async def uninstall(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Remove an installed add-on. It is told, however long that takes; its tokens end at once."""
         await access.administered(installation_id, user)
-        return await change(installation_id, UninstallAsked(user.user_id), "not-installed", "It is not installed")
+        return await change(
+            installation_id,
+            UninstallAsked(user.user_id, correlation_id(request)),
+            "not-installed",
+            "It is not installed",
+        )
 
     async def change(
         installation_id: str, message: CancelAsked | RetryAsked | UninstallAsked, slug: str, title: str

@@ -1,7 +1,8 @@
 """What lives in a workspace that was deleted ends: installed add-ons are removed, pending installs fail.
 
 The projection alone says what is to be done, so neither a killed process nor a topic read again loses or doubles
-anything: a deleted workspace stays due until a round has found nothing alive in it.
+anything: a deleted workspace stays due until a round has found nothing alive in it. Whenever its deletion is heard
+again, which replaces the projection's document, it is looked at once more.
 """
 
 import asyncio

@@ -155,6 +155,8 @@ class Installation:
     acknowledged: tuple[str, ...]
     correlation_id: str
     traceparent: str | None = None
+    cause: str | None = None
+    """Id of the message or request that was applied last: the `causation_id` of what leaves from here on."""
     requested_at: datetime
     changed_at: datetime
 

@@ -98,6 +98,7 @@ def installation_state(document: Document) -> Envelope[StateMessage]:
         time=document["changed_at"],
         data=state,
         correlation_id=document["correlation_id"],
+        causation_id=document.get("cause"),
     )
 
 
@@ -119,7 +120,13 @@ def health_state(document: Document) -> Envelope[StateMessage]:
     )
     name = f"{document['_id']}:v{document['version']}"
     return Envelope(
-        id=name, source=SOURCE, subject=document["_id"], time=document["since"], data=state, correlation_id=name
+        id=name,
+        source=SOURCE,
+        subject=document["_id"],
+        time=document["since"],
+        data=state,
+        correlation_id=name,
+        causation_id=None,  # the add-on's answers to many calls
     )
 
 
@@ -149,7 +156,7 @@ def _enveloped(
         time=now,
         data=message,
         correlation_id=one.correlation_id,
-        causation_id=None,
+        causation_id=one.cause,
         traceparent=one.traceparent,
         seq=seq,
     )

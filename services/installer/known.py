@@ -31,7 +31,6 @@ class Known:
             "workspaces",
             topics.AUTH_WORKSPACES,
             (auth.WorkspaceChanged,),
-            fields=_unsettled,
             indexes=_OF_WORKSPACES,
         )
         self.addons = Projection(
@@ -63,11 +62,6 @@ def manifest_of(addon: Document) -> dict[str, Any]:
 
 def _without_address(message: auth.AccountChanged) -> Document:
     return message.model_dump(exclude={"sealed_address"})  # only the notifier can open it
-
-
-def _unsettled(message: auth.WorkspaceChanged) -> Document:
-    # Set by `departures.py` when the workspace is deleted; one that comes back can be deleted again.
-    return whole_message(message) | {"settled": None}
 
 
 def _manifest_as_text(message: catalog.AddOnState) -> Document:

@@ -30,7 +30,7 @@ from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect
 from shared.plumbing.outbox import OutboxRelay
-from shared.plumbing.outcomes import Subscription
+from shared.plumbing.outcomes import CHAIN, Subscription
 from shared.plumbing.outgoing import OutgoingClient
 from shared.plumbing.producer import Producer
 from shared.plumbing.sealing import Sealer
@@ -109,7 +109,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         dead_letters=DeadLetters(database["dead_letters"], clock),
         produces=PRODUCES,
         subscriptions=(
-            Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, rest=0),
+            Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, rest=CHAIN),
             *(Subscription(one.topic, one.messages, one.apply) for one in known.all),
         ),
         projections=known.all,

@@ -137,6 +137,7 @@ class CancelAsked:
     """Somebody gives up a pending installation."""
 
     user_id: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +145,7 @@ class RetryAsked:
     """Somebody does not want to wait for the next due time."""
 
     user_id: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +153,7 @@ class UninstallAsked:
     """Somebody removes an installed add-on."""
 
     user_id: str
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +173,7 @@ class SettingsChanged:
     """Values of structured settings, by setting id, checked against the manifest. Only an installed add-on has them."""
 
     values: Mapping[str, Any]
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,6 +203,17 @@ Input = (
     | SuccessorWaits
     | InstalledLate
 )
+
+
+def cause_of(message: Input) -> str | None:
+    """Id of the message or request that brings this input; None for time, answers of add-ons, and our own steps."""
+    match message:
+        case Checked():
+            return message.message_id
+        case CancelAsked() | RetryAsked() | UninstallAsked() | SettingsChanged():
+            return message.request_id
+        case _:
+            return None
 
 
 class Verdict(StrEnum):

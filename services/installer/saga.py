@@ -28,6 +28,7 @@ from services.installer.messages import (
     UninstallAsked,
     Verdict,
     WorkspaceGone,
+    cause_of,
 )
 from services.installer.settings import InstallerSettings
 from shared.contracts.envelope import Envelope, Message
@@ -60,6 +61,7 @@ class Saga:
             acknowledged=asked.acknowledged,
             correlation_id=asked.correlation_id,
             traceparent=asked.traceparent,
+            cause=asked.correlation_id,
             requested_at=now,
             changed_at=now,
             state=State.REQUESTED,
@@ -80,6 +82,7 @@ class Saga:
         installation is returned unchanged.
         """
         draft = Draft(installation, type(message), now, self._limits)
+        draft.one.cause = cause_of(message) or draft.one.cause
         verdict = _DECIDE[type(message)](draft, message)
         cleared = message.cleared if isinstance(message, CheckSent) else ()
         if verdict is not Verdict.APPLIED:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 from typing import Annotated, Literal
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr
 from pydantic_settings import NoDecode, SettingsConfigDict
 
 from shared.plumbing.settings import Port, ServiceSettings, Url
@@ -21,8 +21,18 @@ def _listed(value: object) -> object:
     return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0))]
-Schedule = Annotated[tuple[Duration, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1)]
+def _rests(schedule: tuple[timedelta, ...]) -> tuple[timedelta, ...]:
+    if not schedule[-1]:
+        raise ValueError("the last pause repeats, so it must not be 0")
+    return schedule
+
+
+Duration = Annotated[timedelta, BeforeValidator(_seconds), Field(ge=timedelta(0), le=timedelta(days=3650))]
+# Where 0 would mean never, or without a pause.
+Some = Annotated[Duration, Field(gt=timedelta(0))]
+Schedule = Annotated[
+    tuple[Duration, ...], NoDecode, BeforeValidator(_listed), Field(min_length=1), AfterValidator(_rests)
+]
 
 
 def _schedule(*seconds: int) -> tuple[timedelta, ...]:
@@ -51,29 +61,29 @@ class InstallerSettings(ServiceSettings):
 
     # --- how long an outcome may take --------------------------------------------------------------------------
     # The first question to auth cannot be sent while Kafka is away; that long a request is kept.
-    request_deadline: Duration = timedelta(hours=24)
+    request_deadline: Some = timedelta(hours=24)
     # Checking and delivering together; restarts when waiting ends.
-    install_deadline: Duration = timedelta(minutes=15)
+    install_deadline: Some = timedelta(minutes=15)
     # Waiting for an add-on that is down, from its first beginning.
-    waiting_deadline: Duration = timedelta(days=7)
+    waiting_deadline: Some = timedelta(days=7)
     # A waiting installation is woken when the add-on is back; this often it looks by itself.
-    waiting_look: Duration = timedelta(minutes=5)
+    waiting_look: Some = timedelta(minutes=5)
     # Auth is asked again after this long without an answer.
-    reask_after: Duration = timedelta(seconds=30)
+    reask_after: Some = timedelta(seconds=30)
     # An answer older than this does not count any more when waiting ends.
     recheck_after: Duration = timedelta(minutes=10)
 
     # --- calling add-ons ---------------------------------------------------------------------------------------
     # One attempt, from the first byte to the end of the answer.
-    call_deadline: Duration = timedelta(seconds=15)
+    call_deadline: Some = timedelta(seconds=15)
     # A killed process's calls are taken over after this long. Renewed every third of it.
-    lease: Duration = timedelta(seconds=6)
+    lease: Some = timedelta(seconds=6)
     # Pauses before the attempts of a call, each ±20 %; the last one repeats until the deadline.
     retry_schedule: Schedule = _schedule(0, 2, 10, 30, 120, 600)
     # The same for DELETED, which has days.
     cleanup_schedule: Schedule = _schedule(0, 2, 10, 30, 120, 600, 3600, 14400)
     # Below the life of a lifecycle token (8 days): every attempt carries the same one.
-    cleanup_deadline: Duration = Field(default=timedelta(days=5), le=timedelta(days=7))
+    cleanup_deadline: Some = Field(default=timedelta(days=5), le=timedelta(days=7))
     # Once the next installation waits for it, clean-up has only this long.
     superseded_deadline: Duration = timedelta(minutes=10)
     # Calls at once, per process: to one add-on and in all, for INSTALLED and for DELETED apart. An add-on that
@@ -83,20 +93,20 @@ class InstallerSettings(ServiceSettings):
     cleanup_slots_per_addon: int = Field(default=10, gt=0)
     cleanup_slots: int = Field(default=100, gt=0)
     # How often due work is looked for.
-    poll_interval: Duration = timedelta(milliseconds=500)
+    poll_interval: Some = timedelta(milliseconds=500)
 
     # --- the breaker of each add-on ----------------------------------------------------------------------------
     breaker_failures: int = Field(default=3, gt=0)
     breaker_span: Duration = timedelta(seconds=5)
     breaker_percent: int = Field(default=50, gt=0, le=100)
     breaker_calls: int = Field(default=20, gt=0)
-    breaker_window: Duration = timedelta(seconds=60)
+    breaker_window: Some = timedelta(seconds=60)
     # While open, one call (or a GET of the manifest, with no call due) is tried: first after this long,
-    breaker_first_probe: Duration = timedelta(seconds=10)
+    breaker_first_probe: Some = timedelta(seconds=10)
     # then after twice as long each time, up to this.
-    breaker_probe_interval: Duration = timedelta(seconds=60)
+    breaker_probe_interval: Some = timedelta(seconds=60)
     # Only records what it would do.
     breaker_dry_run: bool = False
 
     # Timeline entries that no longer fit into the document are kept this long.
-    history_retention: Duration = timedelta(days=90)
+    history_retention: Some = timedelta(days=90)

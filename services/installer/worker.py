@@ -38,7 +38,7 @@ from shared.plumbing.clock import Clock
 
 log = structlog.get_logger()
 
-REPORT_LINGER = 0.005
+REPORT_LINGER = 0.01
 SEND_MARGIN = 1.0
 """Seconds before the end of the lease after which nothing is sent any more."""
 DRAIN_SECONDS = 10.0

@@ -1,9 +1,6 @@
 """Who may look at what. Whoever may not is told the same as for what does not exist."""
 
 import asyncio
-import ipaddress
-
-from fastapi import Request
 
 from services.notifier.domain import is_member
 from services.notifier.store import Views
@@ -12,7 +9,6 @@ from shared.plumbing.mongo import Document
 
 # A client may ask for the stream of an install in the moment that it was accepted; its state is on the way.
 PATIENCE = (0.1, 0.2, 0.4, 0.8, 1.0)
-_V6_NETWORK = 64
 
 
 class Access:
@@ -51,15 +47,3 @@ class Access:
             "One that was asked for just now may take a moment.",
             {"Retry-After": "1"},
         )
-
-
-def network_of(request: Request) -> str:
-    """Where a request comes from, as the gateway saw it: the last hop, because clients write the others."""
-    hop = request.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-    try:
-        address = ipaddress.ip_address(hop or (request.client.host if request.client else ""))
-    except ValueError:
-        return "unknown"
-    if isinstance(address, ipaddress.IPv6Address):  # a household has a whole /64
-        return str(ipaddress.ip_network((address, _V6_NETWORK), strict=False))
-    return str(address)

@@ -73,11 +73,15 @@ def live_router(
     async def stream_installation(
         installation_id: HexId, user: CurrentUser, last_event_id: LastEventId = None
     ) -> EventStream:
-        """The installation's state now, and each newer one. The id of an event is the state's `version`."""
-        if last_event_id and not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16):  # noqa: PLR2004 - far above any version
-            raise Problem("invalid-cursor", 400, "Last-Event-ID is not a version of this installation")
+        """The installation's `state`, now and whenever it changes, and its events as they come.
+
+        The id is the `seq` of the newest event so far; sent back as `Last-Event-ID`, to any replica, it resumes without
+        a gap: first the state, then the events after it, `0` for all. What is older than 14 days only the state tells.
+        """
+        if last_event_id and not (last_event_id.isascii() and last_event_id.isdigit() and len(last_event_id) < 16):  # noqa: PLR2004 - far above any real sequence
+            raise Problem("invalid-cursor", 400, "Last-Event-ID is no `seq` of this installation")
         installation = await access.installation(installation_id, user.user_id)
-        return streams.of_installation(user, installation, int(last_event_id or 0))
+        return streams.of_installation(user, installation, int(last_event_id) if last_event_id else None)
 
     @api.get("/feed", responses=problems(*_MEMBERS, *_CURSOR))
     async def read_feed(

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from services.notifier.domain import addon_scope
 from services.notifier.mail_store import MailStore
 from services.notifier.notice_store import NoticeStore
-from services.notifier.notices import standing
+from services.notifier.notices import Origin, standing
 from services.notifier.store import Views
 from services.notifier.views import Notice, Notified, RaiseNotice, Scope
 from shared.contracts.catalog import Visibility
@@ -54,7 +54,7 @@ def notice_router(
             "by": operator.user_id,
         }
         slots = {"operator": {**begun, "text": body.text}}
-        raised = await notices.set_slots(body.scope, slots, now, correlation_id(request))
+        raised = await notices.set_slots(body.scope, slots, now, _origin(request))
         states.mark([body.scope])
         return Notice.of(raised or present, addons)
 
@@ -65,7 +65,7 @@ def notice_router(
         """Clear whatever stands for the scope, also the notice of an outage."""
         if standing(await notices.notice(scope)) is None:
             raise NotFound("notice-not-found", "No notice stands for this scope")
-        await notices.set_slots(scope, {"operator": None, "outage": None}, clock.now(), correlation_id(request))
+        await notices.set_slots(scope, {"operator": None, "outage": None}, clock.now(), _origin(request))
         states.mark([scope])
         return Response(status_code=204)
 
@@ -86,3 +86,7 @@ def notice_router(
         return Page(items=people, next=encode_cursor((found[limit - 1]["_id"],)) if len(found) > limit else None)
 
     return api
+
+
+def _origin(request: Request) -> Origin:
+    return Origin(correlation_id(request), correlation_id(request))

@@ -4,12 +4,12 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from services.notifier.access import network_of
 from services.notifier.store import FeedbackStore
 from services.notifier.views import Feedback, GiveFeedback, Site
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import TooMany
 from shared.plumbing.http import Page, decode_cursor, encode_cursor, problems
+from shared.plumbing.network import network_of
 from shared.plumbing.security import Principal, optional_user, require_role
 
 PREFIX = "/api/notifier/v1"

@@ -19,6 +19,7 @@ from shared.plumbing.mongo import Database, Document, ensure_indexes, insert_in_
 # Entries outlive the cursors that may need them, also when a write was held up.
 _MARGIN = timedelta(hours=1)
 _WATCHED = ["feed", "installations", "workspaces"]
+_INSTALLATION = "event.data.installation_id"
 POLL_MS = 1_000
 
 
@@ -58,6 +59,11 @@ class FeedStore:
             [
                 IndexModel([("audience", 1), ("part", 1), ("offset", 1)], name="reader"),
                 IndexModel([("part", 1), ("offset", -1)], name="ends"),
+                IndexModel(
+                    [(_INSTALLATION, 1), ("event.seq", 1)],
+                    name="installation",
+                    partialFilterExpression={_INSTALLATION: {"$exists": True}},
+                ),
                 IndexModel([("forget_at", 1)], name="forget", expireAfterSeconds=0),
             ],
         )
@@ -84,6 +90,12 @@ class FeedStore:
         """Entries after `cursor`: each partition in its order, one partition after the other."""
         which = {"audience": {"$in": sorted(audiences)}, "$or": _beyond(cursor.offsets)}
         return await self._feed.find(which).sort([("part", 1), ("offset", 1)]).limit(limit).to_list()
+
+    async def of_installation(self, installation_id: str, seq: int, limit: int = 100) -> list[Document]:
+        """Its events after `seq` by their `seq`, which has no gaps but for what is forgotten; doubles are in it."""
+        which = {_INSTALLATION: installation_id, "event.seq": {"$gt": seq}}
+        found = self._feed.find(which, {"event": 1}).sort("event.seq", 1).limit(limit)
+        return [entry["event"] async for entry in found]
 
     async def news(self, ends: Mapping[str, int], limit: int = 5_000) -> list[Document]:
         """What came after `ends`, whoever it is for: part, offset and audience only."""

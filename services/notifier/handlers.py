@@ -18,14 +18,11 @@ from shared.contracts.notifier import MaintenanceNoticeCleared, MaintenanceNotic
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Document
 from shared.plumbing.outcomes import Outcome
+from shared.plumbing.records import DataFault
 
 log = structlog.get_logger()
 
 TEMPLATES = frozenset({"verify-email", "account-exists"})
-
-
-class UnknownTemplateError(Exception):
-    """A newer release of auth may know it; this one sets the command aside."""
 
 
 class MailOrders:
@@ -45,7 +42,7 @@ class MailOrders:
             if not isinstance(command, SendMail):
                 continue
             if command.template not in TEMPLATES:
-                raise UnknownTemplateError(command.template)
+                raise DataFault("unknown-version", f"template {command.template}")  # a newer release may know it
             expires_at = min(command.expires_at, envelope.time + MAIL_FOR)
             if now < expires_at:
                 wanted[index] = {
@@ -123,14 +120,14 @@ class Health:
 
     async def on_health(self, batch: Sequence[Envelope[Message]]) -> Sequence[Outcome]:
         """Move each add-on's watch on; raising and clearing comes later, by their due times."""
-        return [await self._observe(one.data) for one in batch]
+        return [await self._observe(one.id, one.data) for one in batch]
 
-    async def _observe(self, health: Message) -> Outcome:
+    async def _observe(self, name: str, health: Message) -> Outcome:
         if not isinstance(health, AddOnHealthChanged):
             return Outcome.IGNORED
         while True:
             watch, revision = (await self._notices.watches([health.addon_key]))[health.addon_key]
-            after = observe(watch, health, self._patience)
+            after = observe(watch, name, health, self._patience)
             if after == watch:
                 return Outcome.SUPERSEDED
             if await self._notices.save(after, revision):

@@ -6,14 +6,20 @@ from datetime import datetime
 
 from pymongo import IndexModel, ReturnDocument
 
-from services.notifier.notices import CAUSES, changed
+from services.notifier.notices import CAUSES, Origin, changed
 from services.notifier.outages import Watch
 from services.notifier.timers import Due
 from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes, is_duplicate_key
 from shared.plumbing.state_relay import STATE_INDEXES
 
 _FIELDS = [one.name for one in dataclasses.fields(Watch) if one.name != "addon_key"]
-_STANDING: Document = {"$or": [{cause: {"$type": "object"}} for cause in CAUSES]}
+
+
+def _stands(cause: str) -> Document:
+    return {cause: {"$type": "object"}}
+
+
+_STANDING: Document = {"$or": [_stands(cause) for cause in CAUSES]}
 
 
 class NoticeStore:
@@ -26,7 +32,10 @@ class NoticeStore:
 
     async def prepare(self) -> None:
         """Create the indexes."""
-        await ensure_indexes(self.notices, STATE_INDEXES)
+        stands = (
+            IndexModel([(cause, 1)], name=f"{cause}_stands", partialFilterExpression=_stands(cause)) for cause in CAUSES
+        )
+        await ensure_indexes(self.notices, [*STATE_INDEXES, *stands])
         due = {"due_at": {"$type": "date"}}
         await ensure_indexes(self._watches, [IndexModel([("due_at", 1)], name="due", partialFilterExpression=due)])
 
@@ -55,12 +64,12 @@ class NoticeStore:
         return bool(done.matched_count or done.upserted_id)
 
     async def set_slots(
-        self, scope: str, slots: Mapping[str, Document | None], now: datetime, correlation_id: str
+        self, scope: str, slots: Mapping[str, Document | None], now: datetime, origin: Origin
     ) -> Document | None:
         """Make the scope hold `slots` (by cause). The notice if that changed it, else None."""
         while True:
             notice = await self.notices.find_one({"_id": scope})
-            fields = changed(notice, slots, now, correlation_id)
+            fields = changed(notice, slots, now, origin)
             if fields is None or (notice is None and not any(slots.values())):
                 return None
             version = notice["version"] if notice else 0
@@ -90,4 +99,5 @@ class NoticeStore:
 
 def watch_of(document: Document) -> tuple[Watch, int]:
     """A stored watch and its revision."""
-    return Watch(document["_id"], **{name: document[name] for name in _FIELDS}), document["revision"]
+    known = {name: document[name] for name in _FIELDS if name in document}
+    return Watch(document["_id"], **known), document["revision"]

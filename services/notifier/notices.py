@@ -4,6 +4,7 @@ A document has a slot for each cause, so that an operator's notice hides an outa
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any, Literal
 
@@ -16,6 +17,14 @@ CAUSES: tuple[Cause, ...] = ("operator", "outage")
 """The first that is set is what stands."""
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a change of notices comes from: an operator's request, or the health of an add-on."""
+
+    correlation_id: str
+    causation_id: str
+
+
 def standing(notice: Mapping[str, Any] | None) -> Document | None:
     """The notice that stands, with `notice_id`, `cause`, `text` and `raised_at`; None if none does."""
     for cause in CAUSES:
@@ -25,7 +34,7 @@ def standing(notice: Mapping[str, Any] | None) -> Document | None:
 
 
 def changed(
-    notice: Mapping[str, Any] | None, slots: Mapping[str, Document | None], now: datetime, correlation_id: str
+    notice: Mapping[str, Any] | None, slots: Mapping[str, Document | None], now: datetime, origin: Origin
 ) -> Document | None:
     """The fields to write so that the document holds `slots` (by cause); None if it does already.
 
@@ -34,7 +43,7 @@ def changed(
     before = notice or {}
     if all(before.get(cause) == value for cause, value in slots.items()):
         return None
-    fields: Document = {**slots, "changed_at": now, "state_marked_at": now, "correlation_id": correlation_id}
+    fields: Document = {**slots, "changed_at": now, "state_marked_at": now, **asdict(origin)}
     last = standing(before)
     if last is not None and standing({**before, **slots}) is None:
         fields |= {"last": last, "cleared_at": now}
@@ -59,4 +68,5 @@ def render(notice: Document) -> Envelope[StateMessage]:
         time=notice["changed_at"],
         data=message,
         correlation_id=notice["correlation_id"],
+        causation_id=notice.get("causation_id"),
     )

@@ -31,6 +31,8 @@ class Watch:
     addon_key: str
     health_version: int = 0
     is_open: bool = False
+    health_id: str = ""
+    """Id of the record by which `is_open` became what it is."""
     since: datetime | None = None
     cause: str = ""
     notice_id: str | None = None
@@ -45,15 +47,15 @@ class Watch:
     due_at: datetime | None = None
 
 
-def observe(watch: Watch, health: AddOnHealthChanged, patience: Patience) -> Watch:
-    """Take in a health record. An older one changes nothing; *half open* is still open."""
+def observe(watch: Watch, name: str, health: AddOnHealthChanged, patience: Patience) -> Watch:
+    """Take in a health record of the id `name`. An older one changes nothing; *half open* is still open."""
     if health.version <= watch.health_version:
         return watch
     seen = replace(watch, health_version=health.version)
     is_open = health.breaker != "closed" and not health.deleted
     if is_open == watch.is_open:
         return seen
-    seen = replace(seen, is_open=is_open, since=health.since)
+    seen = replace(seen, is_open=is_open, health_id=name, since=health.since)
     if is_open:
         return _opened(seen, health, patience)
     if watch.standing:

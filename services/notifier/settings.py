@@ -7,15 +7,9 @@ from typing import Annotated, Literal, Self
 from pydantic import AfterValidator, Field, FilePath, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from shared.plumbing.sealing import Sealer
-from shared.plumbing.settings import Port, ServiceSettings, Url
+from shared.plumbing.settings import Port, SealingKey, ServiceSettings, Url
 
 Seconds = Annotated[float, Field(ge=0, le=86_400)]
-
-
-def _sealing_key(value: SecretStr) -> SecretStr:
-    Sealer(value.get_secret_value())  # raises ValueError without quoting it
-    return value
 
 
 def _mailbox(text: str) -> str:
@@ -38,9 +32,8 @@ class NotifierSettings(ServiceSettings):
     internal_port: Port = 9104
     mongo_database: str = "souk_notifier"
 
-    # Opens addresses and links that auth has sealed with the same key. Base64 of 32 bytes; several, comma
-    # separated, while it is being replaced.
-    sealing_key: Annotated[SecretStr, AfterValidator(_sealing_key)]
+    # Opens addresses and links that auth has sealed with the same key.
+    sealing_key: SealingKey
 
     smtp_host: str = Field(min_length=1)
     smtp_port: Port = 587

@@ -1,6 +1,9 @@
-"""Live updates: of one workspace from the stored feed, of one installation from its newest state.
+"""Live updates: of one workspace from the stored feed, of one installation from its newest state and the feed.
 
 Every stream reads from the database after its own position, so it may begin on any replica and go on on another.
+The position in a workspace is a cursor over the feed's partitions. That in an installation is the `seq` of its newest
+event that was told, which has no gaps: its `state` changes more often than it has events, is sent whole, and so needs
+no position of its own.
 """
 
 import asyncio
@@ -45,10 +48,11 @@ class Streams:
         listener = Listener(principal.user_id, workspace_id)
         return self._stream(listener, self._workspace(listener, cursor), principal)
 
-    def of_installation(self, principal: Principal, installation: Document, seen: int) -> EventStream:
-        """The installation's state now, unless its version is `seen`, and then each newer one."""
-        listener = Listener(principal.user_id, installation["workspace_id"], installation["_id"])
-        return self._stream(listener, self._installation(listener, seen), principal)
+    def of_installation(self, principal: Principal, installation: Document, seq: int | None) -> EventStream:
+        """The installation's state now and each newer one, and its events after `seq`, or from now on."""
+        workspace_id = installation["workspace_id"]
+        listener = Listener(principal.user_id, workspace_id, installation["_id"], {f"workspace:{workspace_id}"})
+        return self._stream(listener, self._installation(listener, installation["_id"], seq), principal)
 
     def _stream(self, listener: Listener, frames: Frames, principal: Principal) -> EventStream:
         self._hub.check_room(principal.user_id)
@@ -97,15 +101,22 @@ class Streams:
                 async for beat in _quiet(listener):
                     yield beat
 
-    async def _installation(self, listener: Listener, seen: int) -> Frames:
+    async def _installation(self, listener: Listener, installation_id: str, seq: int | None) -> Frames:
+        version = 0
         while listener.listens:
-            document = await self._views.installation(listener.installation_id or "")
+            document = await self._views.installation(installation_id)
             if document is None or document.get("deleted"):
                 listener.end("installation-gone")
                 return
-            if document["version"] > seen:
-                seen = document["version"]
-                yield frame("state", Installation.of(document).model_dump(mode="json"), str(seen))
+            seq = document["seq"] if seq is None else seq
+            if document["version"] > version:
+                version = document["version"]
+                yield frame("state", Installation.of(document).model_dump(mode="json"), str(seq))
+            while events := await self._feed.of_installation(installation_id, seq):
+                for event in events:
+                    if event["seq"] > seq:  # one that came twice is in the feed twice
+                        seq = event["seq"]
+                        yield frame(event["type"], event, str(seq))
             async for beat in _quiet(listener):
                 yield beat
 

@@ -12,6 +12,7 @@ import structlog
 from services.notifier.domain import MAIL_FOR, NOTICE_MAIL_FOR, Urgency, addon_scope, admins_of, mail_id
 from services.notifier.mail_store import MailStore
 from services.notifier.notice_store import NoticeStore, watch_of
+from services.notifier.notices import Origin
 from services.notifier.outages import Watch, ripen, settled
 from services.notifier.store import Views
 from services.notifier.timers import Bell, work_off
@@ -70,7 +71,7 @@ class Watchman:
             text = f"{name or watch.addon_key} does not answer. Installs wait and go on by themselves."
             slot = {"notice_id": watch.notice_id, "text": text, "raised_at": watch.raised_at}
         changed = await self._notices.set_slots(
-            addon_scope(watch.addon_key), {"outage": slot}, now, f"outage:{watch.notice_id}"
+            addon_scope(watch.addon_key), {"outage": slot}, now, Origin(f"outage:{watch.notice_id}", watch.health_id)
         )
         if changed is not None:
             self._states.mark([changed["_id"]])

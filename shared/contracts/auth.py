@@ -1,11 +1,10 @@
 """What auth says: accounts, workspaces, mails to send, and the answer to a workspace check."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
 
 from shared.contracts import topics
-from shared.contracts.envelope import Contract, Message, StateMessage, Topic
+from shared.contracts.envelope import Contract, Message, Moment, StateMessage, Topic, Whole
 
 # The purposes that sealed fields are bound to (`shared.plumbing.sealing`): auth seals and the notifier opens with them.
 SEALED_ADDRESS = "mail-address"
@@ -118,7 +117,7 @@ class SendMail(Message):
     parameters: dict[str, str]
     sealed_address: str
     sealed_link: str | None = None
-    expires_at: datetime
+    expires_at: Moment
 
     def key(self) -> str:
         """User id."""
@@ -134,12 +133,12 @@ class WorkspaceChecked(Message):
     topic: ClassVar[Topic] = topics.AUTH_WORKSPACE_CHECKS
 
     installation_id: str
-    check: int
+    check: Whole
     workspace_id: str
     user_id: str
     found: bool
     """False: no such workspace, or the user is not in it. The other facts are then meaningless."""
-    workspace_version: int = 0
+    workspace_version: Whole = 0
     active: bool = False
     role: Role | None = None
     verified: bool = False

@@ -1,12 +1,11 @@
 """What the catalog says: the whole listing of an add-on, with its manifest, at every change."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, ClassVar
 
 from shared.contracts import topics
 from shared.contracts.auth import Plan
-from shared.contracts.envelope import StateMessage, Topic
+from shared.contracts.envelope import Moment, StateMessage, Topic, Whole
 
 
 class Visibility(StrEnum):
@@ -39,12 +38,12 @@ class AddOnState(StateMessage):
     support_url: str | None = None
     privacy_url: str | None = None
     manifest: dict[str, Any]
-    manifest_version: int
+    manifest_version: Whole
     """Counts accepted manifests of this add-on from 1."""
     manifest_url: str | None = None
     """Where the add-on serves its manifest; null if its publisher sent it."""
     withdrawn: bool = False
-    changed_at: datetime
+    changed_at: Moment
 
     def key(self) -> str:
         """Add-on key."""

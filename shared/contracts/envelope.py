@@ -6,11 +6,19 @@ CloudEvents 1.0 for Kafka. Both directions of the wire format live in `shared.pl
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import ClassVar, Generic, TypeVar
+from typing import Annotated, ClassVar, Generic, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+
+EARLIEST, LATEST = datetime(1970, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC)
+_AGREED = 2**53 - 1
+
+Moment = Annotated[AwareDatetime, Field(ge=EARLIEST, le=LATEST)]
+"""A point in time, given with its offset, and with room before and after it to count in."""
+Whole = Annotated[int, Field(ge=-_AGREED, le=_AGREED)]
+"""An integer that all readers of JSON agree on (RFC 8259 §6); MongoDB's own limit lies beyond."""
 
 
 class TopicKind(StrEnum):
@@ -68,7 +76,7 @@ class Message(Contract):
 class StateMessage(Message):
     """The whole state of one thing. A consumer keeps the record with the highest version."""
 
-    version: int
+    version: Whole
     deleted: bool = False
     """True announces the end; a tombstone follows days later, when every projection has seen it."""
 
@@ -91,6 +99,12 @@ class Envelope(Generic[M_co]):
 
     `id` is deterministic: the same fact sent twice carries the same id, so consumers deduplicate by it.
     `seq` counts from 1 without gaps within one aggregate's events; state records leave it out.
+
+    `correlation_id` is the id of the HTTP request with which the story began, `causation_id` that of the last step
+    before this one: the `ce_id` of the message, or the id of the request, that the thing told of had last acted on.
+    Messages that leave together have the same cause. What time brings about, or an add-on's answer to a call, has no
+    id of its own, so it names the step before it. None: no message or request has led here, such as to an add-on's
+    health, which its answers alone make.
     """
 
     id: str
@@ -99,7 +113,7 @@ class Envelope(Generic[M_co]):
     time: datetime
     data: M_co
     correlation_id: str
-    causation_id: str | None = None
+    causation_id: str | None
     traceparent: str | None = None
     seq: int | None = None
     position: Position | None = None

@@ -1,11 +1,10 @@
 """What the installer says and asks: the life of installations, and the health of add-ons."""
 
-from datetime import datetime
 from enum import StrEnum
 from typing import ClassVar, Literal
 
 from shared.contracts import topics
-from shared.contracts.envelope import Message, StateMessage, Topic
+from shared.contracts.envelope import Message, Moment, StateMessage, Topic, Whole
 from shared.contracts.reasons import FailureReason, Side, WaitingFor
 
 
@@ -43,13 +42,13 @@ class _InstallationEvent(Message):
     installation_id: str
     workspace_id: str
     addon_key: str
-    generation: int
+    generation: Whole
     """Counts the installations of one add-on in one workspace from 1."""
     user_id: str
     """Who caused it; where nobody did (a deadline, a deleted workspace), who asked for the installation."""
     requested_by: str = ""
     """Who asked for the installation; empty in records from before this field."""
-    occurred_at: datetime
+    occurred_at: Moment
 
     def key(self) -> str:
         """Workspace id `/` add-on key: all generations of one pair are in order."""
@@ -86,23 +85,23 @@ class InstallationChanged(StateMessage):
     workspace_id: str
     addon_key: str
     addon_name: str = ""
-    generation: int
+    generation: Whole
     user_id: str
     state: State
     outcome: Outcome
     cleanup: Cleanup
-    seq: int
+    seq: Whole
     """Of the newest event of this installation."""
     reason: FailureReason | None = None
     detail: str = ""
     waiting_for: WaitingFor | None = None
-    until: datetime | None = None
-    next_action_at: datetime | None = None
-    attempt: int = 0
+    until: Moment | None = None
+    next_action_at: Moment | None = None
+    attempt: Whole = 0
     trouble: bool = False
     """An attempt went wrong or a step is overdue: clients show the maintenance screen."""
-    requested_at: datetime
-    changed_at: datetime
+    requested_at: Moment
+    changed_at: Moment
 
     def key(self) -> str:
         """Installation id."""
@@ -115,10 +114,10 @@ class CheckWorkspace(Message):
     topic: ClassVar[Topic] = topics.INSTALLER_WORKSPACE_CHECKS
 
     installation_id: str
-    check: int
+    check: Whole
     workspace_id: str
     user_id: str
-    asked_at: datetime
+    asked_at: Moment
 
     def key(self) -> str:
         """Installation id."""
@@ -132,9 +131,9 @@ class AddOnHealthChanged(StateMessage):
 
     addon_key: str
     breaker: Literal["closed", "open", "half_open"]
-    outage: int
+    outage: Whole
     """Counts outages; the notice of one outage has one id."""
-    since: datetime
+    since: Moment
     cause: str = ""
     """The kind of the failure that opened it, for people."""
 

@@ -1,10 +1,9 @@
 """What the notifier says: maintenance notices, for one add-on or for everything."""
 
-from datetime import datetime
 from typing import ClassVar, Literal
 
 from shared.contracts import topics
-from shared.contracts.envelope import StateMessage, Topic
+from shared.contracts.envelope import Moment, StateMessage, Topic
 
 
 class _Notice(StateMessage):
@@ -15,7 +14,7 @@ class _Notice(StateMessage):
     notice_id: str
     cause: Literal["outage", "operator"]
     text: str = ""
-    raised_at: datetime
+    raised_at: Moment
 
     def key(self) -> str:
         """The scope: at most one notice stands per scope."""
@@ -29,4 +28,4 @@ class MaintenanceNoticeRaised(_Notice):
 class MaintenanceNoticeCleared(_Notice):
     """The trouble is over; what waited goes on by itself."""
 
-    cleared_at: datetime
+    cleared_at: Moment

@@ -26,7 +26,7 @@ class GroupCommit(Generic[Item, Result]):
         flush: Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]],
         *,
         max_size: int = 256,
-        linger: float = 0.001,
+        linger: float = 0.003,
         parallel: int = 2,
     ) -> None:
         self._flush = flush

@@ -51,7 +51,10 @@ def run(
     if args.command == "serve":
         configure_logging(service.name, service.platform.log_level, service.platform.log_format)
         uvloop.run(serve(service, args.role))
-    elif args.command == "openapi":
+        return
+    # What a command prints is for programs too, so its log is apart, for whoever runs it.
+    configure_logging(service.name, service.platform.log_level, "console", sys.stderr)
+    if args.command == "openapi":
         _print(service.api.openapi())
     elif args.command == "asyncapi":
         _print(asyncapi_document(service))
@@ -103,7 +106,7 @@ async def _rebuild(service: Service, args: argparse.Namespace) -> None:
 async def _dead_letters(service: Service, args: argparse.Namespace) -> None:
     which = {"reason": args.reason} if args.reason else {}
     if args.action == "list":
-        _print(await service.dead_letters.list())
+        _print(await service.dead_letters.list(which))
     elif args.action == "discard":
         if not args.because:
             sys.exit("--because is required: a discarded record must say why")

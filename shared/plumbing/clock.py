@@ -16,6 +16,8 @@ from shared.plumbing.mongo import Client
 log = structlog.get_logger()
 
 REFRESH_SECONDS = 5.0
+RETRY_SECONDS = 0.5
+_FAILURES = 2
 
 
 class Clock(Protocol):
@@ -37,6 +39,15 @@ class DatabaseClock:
         self._client = client
         self._base: datetime | None = None
         self._measured_at = 0.0
+        self._failures = 0
+
+    @property
+    def in_touch(self) -> bool:
+        """Whether the database answers: since its last answer, until two looks in a row had none.
+
+        One may meet an election, which is over before the next.
+        """
+        return self._base is not None and self._failures < _FAILURES
 
     def now(self) -> datetime:
         """Database time, good to about half a round trip, with the millisecond precision that MongoDB stores.
@@ -56,6 +67,7 @@ class DatabaseClock:
         after = time.monotonic()
         self._base = answer["localTime"].astimezone(UTC)
         self._measured_at = (before + after) / 2
+        self._failures = 0
 
     async def run(self) -> None:
         """Keep the estimate fresh until cancelled. While the database is away the monotonic clock carries on."""
@@ -63,5 +75,6 @@ class DatabaseClock:
             try:
                 await self.synchronise()
             except Exception as exc:  # noqa: BLE001 - whatever the driver raises, the next look comes in seconds
+                self._failures += 1
                 log.warning("clock_refresh_failed", error=type(exc).__name__)
-            await asyncio.sleep(REFRESH_SECONDS if self._base else 0.5)
+            await asyncio.sleep(RETRY_SECONDS if self._failures else REFRESH_SECONDS)

@@ -19,13 +19,10 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.envelope import Envelope, Message
-from shared.plumbing.clock import ClockNotSetError
-from shared.plumbing.dead_letters import DeadLetters, Fault
+from shared.plumbing.dead_letters import DeadLetters, Fault, passes
 from shared.plumbing.liveness import ConsumerProgress
 from shared.plumbing.metrics import MESSAGE_SECONDS, MESSAGES
-from shared.plumbing.mongo import is_infrastructure_fault
 from shared.plumbing.outcomes import Outcome, Subscription
-from shared.plumbing.producer import ProducerUnavailableError
 from shared.plumbing.records import DataFault, RawRecord, from_record
 from shared.plumbing.topics import missing_topics
 
@@ -45,7 +42,11 @@ class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has n
     """FastStream sleeps after an empty poll, blind to what arrives: a poll that lasts longer is seldom empty."""
 
     async def getmany(self, *partitions: Any, timeout_ms: int = 0, max_records: int | None = None) -> Any:
-        return await super().getmany(*partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records)
+        try:
+            return await super().getmany(*partitions, timeout_ms=max(timeout_ms, POLL_MS), max_records=max_records)
+        except KafkaError as exc:  # FastStream says nothing, waits for 5 s and polls again
+            log.warning("poll_failed", group=self._group_id, error=repr(exc))
+            raise
 
 
 class Consumers:
@@ -110,13 +111,16 @@ class Consumers:
 
         batch = _Batch(self._service, subscription, self._dead_letters)
 
+        progress = ConsumerProgress(subscription.topic.name, subscriber)
+
         async def handle(records: Any) -> None:
+            progress.tried_at = time.monotonic()
             await batch.consume(records)
 
         # What the generated documentation shows; nothing is converted, `apply_types` is off.
         handle.__annotations__ = {"records": Union[subscription.messages], "return": None}  # noqa: UP007 - built while running
         subscriber(handle, parser=parse, decoder=raw)
-        self.progress.append(ConsumerProgress(subscription.topic.name, subscriber))
+        self.progress.append(progress)
 
     async def run(self) -> None:
         """Consume until cancelled; a batch in progress is finished first. Waits for Kafka and for the topics."""
@@ -128,14 +132,25 @@ class Consumers:
                 if not missing:
                     await _start(broker)
                     log.info("consumers_started", topics=sorted(names))
-                    await asyncio.Event().wait()
-                log.warning("topics_missing", topics=sorted(missing))
+                    await self._until_one_ends()
+                else:
+                    log.warning("topics_missing", topics=sorted(missing))
             except (KafkaError, OSError) as exc:
                 log.warning("consumers_not_started", error=type(exc).__name__)
             finally:
                 with contextlib.suppress(KafkaError, OSError):
                     await broker.stop()
             await asyncio.sleep(2.0)
+
+    async def _until_one_ends(self) -> None:
+        """None should. FastStream would begin its loop again at once and for ever, aiokafka's tasks stay ended.
+
+        What the last poll had taken is not committed, so it comes again with new consumers.
+        """
+        tasks = [task for progress in self.progress for task in progress.tasks().values()]
+        ended, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in ended:
+            log.error("consumer_ended", exc_info=None if task.cancelled() else task.exception())
 
 
 async def _start(broker: KafkaBroker) -> None:
@@ -196,8 +211,10 @@ class _Batch:
             return []
         try:
             return await self._subscription.handle(envelopes)
+        except DataFault:
+            pass  # whose it is comes out below
         except Exception as exc:
-            if _passes(exc):
+            if passes(exc):
                 await self._pause(exc)
                 raise _TryAgainError from exc
             log.exception("batch_failed", group=self._group, size=len(envelopes))
@@ -208,8 +225,11 @@ class _Batch:
         for attempt in range(1, BUG_TRIES + 1):
             try:
                 (outcome,) = await self._subscription.handle([envelope])
+            except DataFault as fault:
+                faults.append(Fault(record, fault.reason, fault.detail))
+                break
             except Exception as exc:
-                if _passes(exc):
+                if passes(exc):
                     await self._pause(exc)
                     raise _TryAgainError from exc
                 if attempt == BUG_TRIES:
@@ -249,10 +269,3 @@ class _Batch:
             log.error("message_dead_lettered", group=self._group, reason=fault.reason, **fault.place())
             MESSAGES.labels(self._group, "", Outcome.DEAD_LETTERED).inc()
         MESSAGE_SECONDS.labels(self._group).observe(seconds)
-
-
-def _passes(exc: Exception) -> bool:
-    """Whether the fault is the infrastructure's: it will pass, and the record is innocent."""
-    return isinstance(
-        exc, ProducerUnavailableError | ClockNotSetError | KafkaError | OSError
-    ) or is_infrastructure_fault(exc)

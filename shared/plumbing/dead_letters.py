@@ -10,18 +10,29 @@ from typing import Any
 
 import structlog
 from aiokafka import ConsumerRecord
+from aiokafka.errors import KafkaError
 from pymongo import IndexModel, UpdateOne
 
-from shared.plumbing.clock import Clock
+from shared.plumbing.clock import Clock, ClockNotSetError
 from shared.plumbing.metrics import DEAD_LETTERS
-from shared.plumbing.mongo import Collection, Document, ensure_indexes
+from shared.plumbing.mongo import Collection, Document, ensure_indexes, is_infrastructure_fault
 from shared.plumbing.outcomes import Outcome, Subscription
+from shared.plumbing.producer import ProducerUnavailableError
 from shared.plumbing.records import DataFault, RawRecord, from_record
 
 log = structlog.get_logger()
 
 RETURNING = ("unknown-type", "unknown-version")  # a newer release of ours will know them
+_MAX_KEPT = 8_000_000  # bytes; a document holds 16 MB
+_SHOWN = 2_000
 _SEALED = re.compile(r"sealed:v\d+:[A-Za-z0-9_=-]+")
+
+
+def passes(exc: Exception) -> bool:
+    """Whether the fault is the infrastructure's: it will pass, and the record is innocent."""
+    return isinstance(
+        exc, ProducerUnavailableError | ClockNotSetError | KafkaError | OSError
+    ) or is_infrastructure_fault(exc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,15 +90,15 @@ class DeadLetters:
         for fault in faults:
             DEAD_LETTERS.labels(group, fault.reason).inc()
 
-    async def list(self, *, status: str = "open", limit: int = 100) -> list[Document]:
-        """Newest first, in a form for people: sealed fields are not shown."""
-        cursor = self._collection.find({"status": status}).sort("at", -1).limit(limit)
+    async def list(self, which: Document, *, status: str = "open", limit: int = 100) -> list[Document]:
+        """Those that match `which`, newest first, in a form for people: sealed fields are not shown."""
+        cursor = self._collection.find({**which, "status": status}).sort("at", -1).limit(limit)
         return [_for_people(document) async for document in cursor]
 
     async def replay(self, group: str, subscription: Subscription, which: Document) -> dict[str, int]:
         """Run the normal handler on the open dead letters of `group` that match `which`.
 
-        Returns how many ended as what. A record that still cannot be decoded stays open. Doing it twice does
+        Returns how many ended as what. One that still cannot be decoded or handled stays open. Doing it twice does
         no harm: handlers are idempotent, and what is older than the state is reported as superseded.
         """
         types = {message.type_name(): message for message in subscription.messages}
@@ -95,10 +106,15 @@ class DeadLetters:
         async for document in self._collection.find({**which, "group": group, "status": "open"}).sort("at", 1):
             try:
                 envelope = from_record(_restored(document), types)
+                outcomes = await subscription.handle([envelope]) if envelope else [Outcome.IGNORED]
             except DataFault:
                 result = "open"
+            except Exception as exc:
+                if passes(exc):
+                    raise
+                log.exception("dead_letter_not_replayed", group=group, letter=str(document["_id"]))
+                result = "open"
             else:
-                outcomes = await subscription.handle([envelope]) if envelope else [Outcome.IGNORED]
                 result = "superseded" if outcomes[0] is Outcome.SUPERSEDED else "replayed"
                 await self._close(document, result, str(outcomes[0]))
             counts[result] = counts.get(result, 0) + 1
@@ -126,16 +142,22 @@ class DeadLetters:
 
 
 def _stored(record: RawRecord) -> Document:
+    size = len(record.key or b"") + len(record.value or b"") + sum(len(raw or b"") for _, raw in record.headers)
+    if size > _MAX_KEPT:  # compressed, it may be far larger than any document
+        return {"key": None, "value": (record.value or b"")[:_SHOWN], "headers": [], "timestamp": 0, "cut": True}
     return {
         "key": record.key,
         "value": record.value,
-        "headers": [[name, raw] for name, raw in record.headers],
+        # As bytes, because a name that is no text has no place in a document.
+        "headers": [[name.encode(errors="surrogatepass"), raw] for name, raw in record.headers],
         "timestamp": record.timestamp,
     }
 
 
 def _restored(document: Document) -> RawRecord:
     kept = document["record"]
+    if "cut" in kept:
+        raise DataFault("unreadable-record", "too large to be kept")
     return ConsumerRecord(
         topic=document["topic"],
         partition=document["partition"],
@@ -147,8 +169,12 @@ def _restored(document: Document) -> RawRecord:
         checksum=None,
         serialized_key_size=len(kept["key"] or b""),
         serialized_value_size=len(kept["value"] or b""),
-        headers=tuple((name, raw) for name, raw in kept["headers"]),
+        headers=tuple((_name(name), raw) for name, raw in kept["headers"]),
     )
+
+
+def _name(stored: bytes | str) -> str:
+    return stored if isinstance(stored, str) else stored.decode(errors="surrogatepass")
 
 
 def _text(raw: bytes | None, limit: int) -> str | None:
@@ -162,6 +188,8 @@ def _for_people(document: Document) -> Document:
         "id": str(document["_id"]),
         "at": document["at"].isoformat(),
         "key": _text(kept["key"], 200),
-        "headers": {name: _text(raw, 200) for name, raw in kept["headers"]},
-        "value": _text(kept["value"], 2_000),
+        "headers": {
+            _name(name).encode(errors="backslashreplace").decode(): _text(raw, 200) for name, raw in kept["headers"]
+        },
+        "value": _text(kept["value"], _SHOWN),
     }

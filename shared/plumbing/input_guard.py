@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from starlette.requests import ClientDisconnect
@@ -12,6 +13,7 @@ from shared.plumbing.errors import Invalid, Problem
 # NUL, the escapes of NUL and of surrogates, and surrogates as three bytes, which json.loads lets through.
 _SUSPICIOUS = re.compile(rb"\x00|\\u(?:0000|[dD][89a-fA-F])|\xed[\xa0-\xbf]")
 _UNTELLABLE = re.compile("[\x00\ud800-\udfff]")
+_PLACE = 100  # characters that tell where a fault is
 
 
 class InputGuard:
@@ -73,17 +75,29 @@ def _check_text(body: bytes) -> None:
     if b"\x00" in body:  # also UTF-16 and UTF-32; RFC 8259 §8.1 wants UTF-8
         raise Problem("malformed-json", 400, "The body is not JSON in UTF-8")
     try:
-        places: list[tuple[str, Any]] = [("", json.loads(body))]
+        found = json.loads(body)
     except (ValueError, RecursionError):
         return  # the handler's parser refuses it with a better message
-    while places:
-        path, value = places.pop()
-        if isinstance(value, dict):
-            places += [(f"{path}.{key}", inner) for key, inner in value.items()]
-            places += [(path, key) for key in value]
-        elif isinstance(value, list):
-            places += [(f"{path}.{index}", inner) for index, inner in enumerate(value)]
-        elif isinstance(value, str) and _UNTELLABLE.search(value):
-            message = "Text may not hold NUL or lone surrogate characters"
-            error = {"field": _UNTELLABLE.sub("?", path.removeprefix("."))[:100] or "body", "rule": "text"}
-            raise Invalid("invalid-request", "The request is not valid", errors=[{**error, "message": message}])
+    # A depth-first walk by iterators: of where it is it holds the keys themselves, and makes words of them only once.
+    keys: list[str | int] = []
+    levels: list[Iterator[tuple[str | int, Any]]] = [iter([("", found)])]
+    while levels:
+        for key, value in levels[-1]:
+            if isinstance(key, str) and _UNTELLABLE.search(key):
+                raise _not_text(keys)
+            if isinstance(value, str) and _UNTELLABLE.search(value):
+                raise _not_text([*keys, key])
+            if isinstance(value, dict | list):
+                keys.append(key)
+                levels.append(iter(value.items() if isinstance(value, dict) else enumerate(value)))
+                break
+        else:
+            levels.pop()
+            del keys[-1:]
+
+
+def _not_text(keys: Sequence[str | int]) -> Invalid:
+    place = ".".join(str(key)[:_PLACE] for key in keys[1:])
+    message = "Text may not hold NUL or lone surrogate characters"
+    error = {"field": _UNTELLABLE.sub("?", place)[:_PLACE] or "body", "rule": "text", "message": message}
+    return Invalid("invalid-request", "The request is not valid", errors=[error])

@@ -23,25 +23,31 @@ class ConsumerProgress:
 
     topic: str
     subscriber: Any
+    tried_at: float = 0.0
+    """When the last batch was begun, on the monotonic clock. One that waits for the database is begun again and
+    again: it stands still, but a restart of the process would not help."""
     _seen: dict[Any, tuple[int, float]] = field(default_factory=dict)
 
     def check(self) -> Check:
         """Healthy, or what stands still. Uses private names of aiokafka 0.14, which is pinned for that reason."""
-        consumer = self.subscriber.consumer
-        if consumer is None:
-            return True, "not started"  # readiness tells; restarting the process would not help
-        dead = [
-            name
-            for name, task in (
-                ("coordinator", getattr(consumer._coordinator, "_coordination_task", None)),  # noqa: SLF001
-                ("fetcher", consumer._fetcher._fetch_task),  # noqa: SLF001
-                *(("subscriber", task) for task in self.subscriber.tasks),
-            )
-            if task is not None and task.done()
-        ]
+        tasks = self.tasks()
+        if not tasks:
+            return True, "not started"  # Kafka is away; restarting the process would not help
+        dead = [name for name, task in tasks.items() if task.done()]
         if dead:
             return False, f"{', '.join(dead)} task ended"
-        return self._positions(consumer)
+        return self._positions(self.subscriber.consumer)
+
+    def tasks(self) -> dict[str, asyncio.Task[Any]]:
+        """What runs for the consumer, by name; nothing until it is started."""
+        consumer = self.subscriber.consumer
+        if consumer is None or not self.subscriber.tasks:
+            return {}
+        return {
+            "coordinator": consumer._coordinator._coordination_task,  # noqa: SLF001
+            "fetcher": consumer._fetcher._fetch_task,  # noqa: SLF001
+            "subscriber": self.subscriber.tasks[0],
+        }
 
     def _positions(self, consumer: Any) -> Check:
         now = time.monotonic()
@@ -58,7 +64,7 @@ class ConsumerProgress:
             if state.position != position or not behind:
                 since = now
             self._seen[part] = (state.position, since)
-            if now - since > STALLED_AFTER:
+            if now - max(since, self.tried_at) > STALLED_AFTER:
                 stalled.append(f"partition {part.partition} stands at {state.position}")
         CONSUMER_LAG.labels(self.topic).set(lag)
         return not stalled, "; ".join(stalled) or f"{len(assigned)} partitions, {lag} records behind"

@@ -16,6 +16,8 @@ import orjson
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
 
+from shared.plumbing.repeats import Repeats
+
 MASK = "***"
 # Libraries that tell each step at INFO; what goes wrong they tell from WARNING up.
 _CHATTY = ("aiokafka", "aiohttp", "asyncio", "faststream", "kafka", "pymongo", "uvicorn.error", "watchfiles")
@@ -97,6 +99,8 @@ class _Bridge(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         try:
             logger = structlog.get_logger().bind(logger=record.name)
+            if held_back := getattr(record, "held_back", 0):
+                logger = logger.bind(held_back=held_back)
             logger.log(record.levelno, record.getMessage(), exc_info=record.exc_info or None)
         except Exception:  # noqa: BLE001 - logging never breaks its caller
             self.handleError(record)
@@ -145,7 +149,9 @@ def _worth_telling(record: logging.LogRecord) -> bool:
 
 
 def _bridge_standard_library(threshold: int) -> None:
-    logging.basicConfig(handlers=[_Bridge()], level=threshold, force=True)
+    bridge = _Bridge()
+    bridge.addFilter(Repeats())
+    logging.basicConfig(handlers=[bridge], level=threshold, force=True)
     logging.captureWarnings(capture=True)
     for name in _CHATTY:
         logging.getLogger(name).setLevel(max(threshold, logging.WARNING))

@@ -21,11 +21,14 @@ class Outcome(StrEnum):
     """A data fault; kept for inspection and replay."""
 
 
+CHAIN = 0.01
+"""The `rest` where somebody waits for a chain of messages: seldom felt by one alone, and half the batches for many."""
+
 Handle = Callable[[Sequence[Envelope[Message]]], Awaitable[Sequence[Outcome]]]
 """Handles a batch, records of one key in order, and says what became of each. Must be idempotent.
 
-Raises only for infrastructure (then the same batch comes again) and for its own bugs (then the records are
-tried one by one, and what still fails becomes a dead letter).
+Raises only for infrastructure (then the same batch comes again), and DataFault or its own bugs (then the records
+are tried one by one, and what still fails becomes a dead letter).
 """
 
 
@@ -38,5 +41,5 @@ class Subscription:
     handle: Handle
     rest: float = 0.2
     """Seconds to rest after a small batch, so that what arrives meanwhile shares the next one's round trips. The first
-    record after a pause is handled at once; 0 where a chain of messages is awaited."""
+    record after a pause is handled at once."""
     max_records: int = 500

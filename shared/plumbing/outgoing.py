@@ -19,6 +19,7 @@ from aiohttp.abc import AbstractResolver
 from shared.plumbing.addresses import is_public, parse_url
 from shared.plumbing.dns import Resolver
 from shared.plumbing.outgoing_errors import (
+    OUR_SIDE,
     AddressBlocked,
     NotSent,
     OutcomeUnknown,
@@ -27,7 +28,15 @@ from shared.plumbing.outgoing_errors import (
     outcome_unknown,
 )
 
-__all__ = ["AddressBlocked", "NotSent", "OutcomeUnknown", "OutgoingClient", "OutgoingError", "OutgoingResponse"]
+__all__ = [
+    "OUR_SIDE",
+    "AddressBlocked",
+    "NotSent",
+    "OutcomeUnknown",
+    "OutgoingClient",
+    "OutgoingError",
+    "OutgoingResponse",
+]
 
 # Below the 5 s after which common servers close an idle connection, so that we seldom write into one being closed.
 _KEEP_ALIVE_SECONDS = 4.0

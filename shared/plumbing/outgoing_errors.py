@@ -2,7 +2,7 @@
 
     OutgoingError
     ├── AddressBlocked    we do not call this: a private address, or no URL that can be called
-    ├── NotSent           not seen by the other side: DNS, connection, TLS, or held back by `before_send`
+    ├── NotSent           not seen by the other side: DNS, connection, TLS, or something on our side
     └── OutcomeUnknown    may have been seen: no status line came back
 
 Every one has a `reason`, a stable word for programs.
@@ -11,6 +11,11 @@ Every one has a `reason`, a stable word for programs.
 import errno
 
 import aiohttp
+
+from shared.plumbing.dns import ResolverBusyError
+
+OUR_SIDE = frozenset({"held-back", "resolver-busy"})
+"""Reasons that say nothing about the other side."""
 
 
 class OutgoingError(Exception):
@@ -26,7 +31,7 @@ class AddressBlocked(OutgoingError):  # noqa: N818 - reads as what happened
 
 
 class NotSent(OutgoingError):  # noqa: N818 - as above
-    """`reason`: dns, refused, unreachable, connect-timeout, tls, held-back."""
+    """`reason`: dns, refused, unreachable, connect-timeout, tls, and OUR_SIDE's."""
 
 
 class OutcomeUnknown(OutgoingError):  # noqa: N818 - as above
@@ -40,7 +45,7 @@ def not_sent(error: Exception) -> OutgoingError:
     if isinstance(error, TimeoutError):
         return NotSent("connect-timeout")
     if isinstance(error, aiohttp.ClientConnectorDNSError):
-        return NotSent("dns", str(error))
+        return NotSent("resolver-busy" if isinstance(error.os_error, ResolverBusyError) else "dns", str(error))
     if isinstance(error, aiohttp.ClientSSLError):
         return NotSent("tls", str(error))
     refused = isinstance(error, OSError) and error.errno == errno.ECONNREFUSED

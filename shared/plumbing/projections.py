@@ -10,7 +10,7 @@ from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from pymongo import IndexModel, UpdateOne
+from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError
 
 from shared.contracts.envelope import Envelope, Message, StateMessage, Topic
@@ -30,8 +30,8 @@ def whole_message(message: StateMessage) -> Document:
 class Projection:
     """Keeps the newest version of each key of one state topic.
 
-    `fields` turns a message into the document's fields (without `_id` and `version`). A deleted thing keeps
-    its id and version, so that an older record cannot bring it back.
+    `fields` turns a message into the document's fields (without `_id`, `version` and `deleted`). Of a deleted thing
+    only these three are kept: an older record cannot bring it back, and nothing else of it is left to be found.
     """
 
     def __init__(
@@ -84,10 +84,14 @@ class Projection:
                 outcomes[chosen[index]] = Outcome.SUPERSEDED
         return outcomes
 
-    def _upsert(self, message: StateMessage) -> UpdateOne:
-        fields: Document = {"deleted": True} if message.deleted else self._fields(message)
-        fields["version"] = message.version
-        return UpdateOne({"_id": message.key(), "version": {"$lt": message.version}}, {"$set": fields}, upsert=True)
+    def _upsert(self, message: StateMessage) -> UpdateOne | ReplaceOne[Document]:
+        known: Document = {"version": message.version, "deleted": message.deleted}
+        if message.deleted:
+            # The same version too: an older release left the fields, and the daily repetition takes them away.
+            older = {"_id": message.key(), "version": {"$lte": message.version}}
+            return ReplaceOne(older, known, upsert=True)
+        older = {"_id": message.key(), "version": {"$lt": message.version}}
+        return UpdateOne(older, {"$set": {**self._fields(message), **known}}, upsert=True)
 
     async def rebuild(self, bootstrap_servers: str) -> int:
         """Read the whole topic into a new collection and swap it in. Returns the number of records read.

@@ -11,7 +11,8 @@ from typing import TypeAlias
 from aiokafka import ConsumerRecord
 from pydantic import ValidationError
 
-from shared.contracts.envelope import Envelope, Message, Position, TopicKind
+from shared.contracts.envelope import EARLIEST, LATEST, Envelope, Message, Position, TopicKind
+from shared.plumbing.unreadable import UNREADABLE
 
 SPEC_VERSION = "1.0"
 RawRecord: TypeAlias = ConsumerRecord
@@ -78,8 +79,8 @@ def tombstone(topic: str, key: str) -> Record:
 def from_record(record: RawRecord, types: Mapping[str, type[Message]]) -> Envelope[Message] | None:
     """The envelope, or None for a tombstone on a state topic (projections keep id and version).
 
-    Raises `DataFault` with reason `bad-header`, `null-value`, `unknown-type`, `unknown-version`,
-    `not-json` or `schema`.
+    Raises `DataFault` with reason `unreadable-record`, `bad-header`, `null-value`, `unknown-type`,
+    `unknown-version`, `not-json` or `schema`.
     """
     if record.value is None:
         if any(message.topic.kind is TopicKind.STATE for message in types.values()):
@@ -105,10 +106,16 @@ def from_record(record: RawRecord, types: Mapping[str, type[Message]]) -> Envelo
 
 
 def _headers(record: RawRecord) -> dict[str, str]:
-    try:
-        return {name: (raw or b"").decode() for name, raw in record.headers}
-    except UnicodeDecodeError as exc:
-        raise DataFault("bad-header", "a header is not UTF-8") from exc
+    headers = {}
+    for name, raw in record.headers:
+        if name == UNREADABLE:
+            raise DataFault("unreadable-record", raw.decode())
+        try:
+            name.encode()  # what was not UTF-8 there is told by lone surrogates
+            headers[name] = (raw or b"").decode()
+        except UnicodeError as exc:
+            raise DataFault("bad-header", "a header is not UTF-8") from exc
+    return headers
 
 
 def _required(headers: Mapping[str, str], name: str) -> str:
@@ -132,9 +139,11 @@ def _time(headers: Mapping[str, str]) -> datetime:
         moment = datetime.fromisoformat(text)
         if moment.tzinfo is None:
             raise DataFault("bad-header", "ce_time has no offset")
-        return moment.astimezone(UTC)  # overflows at both ends of the calendar
-    except (ValueError, OverflowError) as exc:
+    except ValueError as exc:
         raise DataFault("bad-header", f"ce_time is not RFC 3339: {text[:40]!r}") from exc
+    if not EARLIEST <= moment <= LATEST:
+        raise DataFault("bad-header", f"ce_time is out of range: {text[:40]!r}")
+    return moment.astimezone(UTC)
 
 
 def _seq(headers: Mapping[str, str]) -> int | None:

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from shared.contracts.envelope import Message
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.consumer import Consumers, group_id
-from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.dead_letters import DeadLetters, passes
 from shared.plumbing.http import internal_app
 from shared.plumbing.liveness import Check, Liveness
 from shared.plumbing.mongo import Client
@@ -36,6 +36,7 @@ log = structlog.get_logger()
 
 Loop = Callable[[], Awaitable[None]]
 ROLES = ("api", "worker", "all")
+_RESTART_SECONDS = 1.0
 # These finish a batch and flush records when they are told to end, and are told once.
 _FINISHING = frozenset({"consumers", "producer"})
 
@@ -117,7 +118,11 @@ async def serve(service: Service, role: str) -> None:
     ready = asyncio.Event()
 
     async def readiness() -> dict[str, Check]:
-        return {"database": (ready.is_set(), "prepared" if ready.is_set() else "waiting for the database")}
+        in_touch = service.clock.in_touch
+        return {
+            "started": (ready.is_set(), "prepared" if ready.is_set() else "preparing or stopping"),
+            "database": (in_touch, "answers" if in_touch else "does not answer"),
+        }
 
     ground = {"clock": service.clock.run, "producer": service.producer.run, "liveness": liveness.run, **service.loops}
     ground |= {f"outbox-{number}": outbox.run for number, outbox in enumerate(service.outboxes)}
@@ -197,13 +202,16 @@ def _start(name: str, run: Loop) -> "asyncio.Task[None]":
 
 
 async def _supervise(name: str, run: Loop) -> None:
-    """Restart a loop that failed: a bug in one must not end the others, nor go unseen."""
+    """Restart a loop that failed: a bug in one must not end the others, nor go unseen. An outage is no bug."""
     while True:
         try:
             await run()
-        except Exception:
-            log.exception("loop_failed", loop=name)
-            await asyncio.sleep(1.0)
+        except Exception as exc:
+            if passes(exc):
+                log.warning("loop_waits", loop=name, error=type(exc).__name__)
+            else:
+                log.exception("loop_failed", loop=name)
+            await asyncio.sleep(_RESTART_SECONDS)
         else:
             return
 

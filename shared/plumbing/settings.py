@@ -8,6 +8,8 @@ from typing import Annotated, Literal, TypeVar, overload
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
+from shared.plumbing.sealing import Sealer
+
 _MAX_PORT = 65_535
 
 
@@ -28,9 +30,16 @@ def _host_and_port(value: str) -> str:
     return value
 
 
+def _sealing_key(value: SecretStr) -> SecretStr:
+    Sealer(value.get_secret_value())  # raises ValueError without quoting it
+    return value
+
+
 Url = Annotated[str, AfterValidator(_without_end_slash)]
 Port = Annotated[int, Field(gt=0, le=_MAX_PORT)]
 HostPort = Annotated[str, AfterValidator(_host_and_port)]
+# Base64 of 32 bytes. Several, comma separated, while one is replaced: the first seals, all of them open.
+SealingKey = Annotated[SecretStr, AfterValidator(_sealing_key)]
 LogLevel = Annotated[
     Literal["DEBUG", "INFO", "WARNING", "ERROR"],
     BeforeValidator(lambda value: value.upper() if isinstance(value, str) else value),

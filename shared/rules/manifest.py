@@ -80,3 +80,8 @@ class Manifest(_View):
     def of(cls, accepted: Mapping[str, Any]) -> Self:
         """The view of an accepted manifest's JSON."""
         return cls.model_validate(accepted)
+
+    @property
+    def icon_url(self) -> str | None:
+        """The add-on's icon, if it has one."""
+        return join_url(self.base_url, self.icon) if self.icon else None

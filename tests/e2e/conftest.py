@@ -1,8 +1,12 @@
-"""One whole stack for all end-to-end tests: free ports, a folder of its own, and quick timings."""
+"""One whole stack for all end-to-end tests: free ports, a folder of its own, and quick timings.
+
+It ends with the last of these tests, because the threads that watch it disturb hypothesis.
+"""
 
 import logging
 import os
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -20,8 +24,10 @@ QUICK = {
     "AUTH_NETWORK_REQUESTS_PER_MINUTE": "100000",
     "AUTH_LOG_INS_PER_MINUTE": "1000",
     "AUTH_MAILS_PER_HOUR": "1000",
+    "AUTH_WORKSPACES_PER_HOUR": "1000",
     "CATALOG_MANIFEST_DEADLINE_SECONDS": "5",
     "CATALOG_PUBLISHES_PER_MINUTE": "10000",
+    "CATALOG_VISITS_PER_MINUTE": "100000",
     "INSTALLER_CALL_DEADLINE": "4",
     "INSTALLER_RETRY_SCHEDULE": "0,0.5,1,2,5",
     "INSTALLER_CLEANUP_SCHEDULE": "0,0.5,1,2,5",
@@ -40,19 +46,19 @@ QUICK = {
 }
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
     """A publisher's own server, which the stack may call though its address is private."""
     with publisher_site() as served:
         yield served
 
 
-@pytest.fixture(scope="session")
-def stack(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Stack]:
+@pytest.fixture(scope="package")
+def stack(run_folder: Path, site: Site) -> Iterator[Stack]:
     """All parts, with two notifiers behind the gateway."""
     broker = choose(os.environ.get("LOCAL_KAFKA", "auto"))
     made = Stack.create(
-        tmp_path_factory.mktemp("e2e") / "stack",
+        run_folder / "e2e",
         kafka=broker,
         free_ports=True,
         # On the embedded broker a group whose two members join at once may never finish its rebalance.
@@ -69,7 +75,7 @@ def stack(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Iterator[Stac
         made.destroy()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def topics(stack: Stack) -> Iterator[Topics]:
     """An independent consumer of every topic."""
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # Kafka is away on purpose, and says so many times
@@ -77,7 +83,7 @@ def topics(stack: Stack) -> Iterator[Topics]:
         yield watching
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def marketplace(stack: Stack, topics: Topics, site: Site) -> Iterator[Marketplace]:
     """The stack with its people: a publisher, an operator, an admin."""
     made = Marketplace(stack, topics, site)
@@ -86,7 +92,7 @@ def marketplace(stack: Stack, topics: Topics, site: Site) -> Iterator[Marketplac
     made.close()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
 def mallory(marketplace: Marketplace) -> Caller:
     """Somebody with an account, a publisher even, and no good intentions."""
     person = marketplace.customer("Mallory")
@@ -94,7 +100,7 @@ def mallory(marketplace: Marketplace) -> Caller:
     return person
 
 
-@pytest.fixture(scope="session", autouse=True)
+@pytest.fixture(scope="package", autouse=True)
 def first_token(marketplace: Marketplace) -> str:
     """An access token from the beginning of the run."""
     return marketplace.admin.token

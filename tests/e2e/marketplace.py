@@ -208,9 +208,9 @@ class Marketplace:
         except TimeoutError as error:
             raise TimeoutError(f"{error}: {left}") from error
 
-    def dead_letters(self, service: str) -> list[dict[str, Any]]:
+    def dead_letters(self, service: str, reason: str | None = None) -> list[dict[str, Any]]:
         """As the service's command lists them."""
-        ran = self.stack.run(service, "dead-letters", "list")
+        ran = self.stack.run(service, "dead-letters", "list", *(("--reason", reason) if reason else ()))
         assert ran.returncode == 0, ran.stderr
         found: list[dict[str, Any]] = json.loads(ran.stdout)
         return found

@@ -26,6 +26,24 @@ FAULTS: dict[str, dict[str, Any]] = {
     "unknown-version": {"headers": {"ce_dataschema": b"%TYPE%/2"}},
     "null-value": {"value": None},
 }
+# In place of a field's value. JSON has numbers and dates that no calendar, no database and no other reader has.
+STRANGE = (
+    str(2**70),
+    str(-(2**70)),
+    str(2**53 - 1),
+    str(-1),
+    "1e999",
+    "NaN",
+    '"2026-03-01T12:00:00"',
+    '"0001-01-01T00:00:00+14:00"',
+    '"9999-12-31T23:59:59-14:00"',
+    '"1970-01-01T00:00:00Z"',
+    '"\\u0000$where"',
+    '""',
+    "null",
+    "[]",
+    f'{{"$a": {2**70}, "b.c": NaN, "\\u0000": {"[" * 150}{"]" * 150}}}',
+)
 # The service and the topic of every consumer group.
 READERS = {
     "auth": ("installer.workspace-checks.v1",),
@@ -101,6 +119,37 @@ def test_records_that_nobody_can_read_become_dead_letters(
             # A state without a value is a tombstone.
             expected = set(FAULTS) - ({"null-value"} if KINDS[topic] is TopicKind.STATE else set())
             assert reasons == expected, (service, topic)
+    marketplace.install(addon, workspace)
+
+
+def strange(message: Any) -> Iterator[Record]:
+    """The golden example with one thing strange in it, for each of its places and each strange thing."""
+    golden = json.loads((EXAMPLES / f"{message.type_name()}.v1.json").read_text())
+    for name in golden["value"]:
+        for thing in STRANGE:
+            text = json.dumps({**golden["value"], name: "%THING%"}).replace('"%THING%"', thing)
+            for known in ("65f0a1b2c3d4e5f6071829", "time-cards"):  # of its own, so that no other version goes before
+                text = text.replace(known, secrets.token_hex(len(known) // 2))
+            yield Record(
+                golden["topic"], secrets.token_hex(12).encode(), text.encode(), headers_of(message.type_name())
+            )
+    for moment in ("0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "2026-03-01T12:00:00"):
+        headers = headers_of(message.type_name(), ce_time=moment.encode())
+        yield Record(golden["topic"], golden["key"].encode(), json.dumps(golden["value"]).encode(), headers)
+
+
+@pytest.mark.slow
+def test_no_handler_meets_what_it_cannot_take(marketplace: Marketplace, workspace: str, addon: SampleAddOn) -> None:
+    produce(marketplace.stack.plan.kafka, [record for message in ALL_MESSAGES for record in strange(message)])
+    marketplace.settle()
+
+    bugs = [
+        (service, one["topic"], one["detail"], one["value"])
+        for service in READERS
+        for reason in ("handler-bug", "decoder-bug")
+        for one in marketplace.dead_letters(service, reason)
+    ]
+    assert bugs == []
     marketplace.install(addon, workspace)
 
 

@@ -1,7 +1,10 @@
 """The one door, with the real services behind it."""
 
+import contextlib
+import json
 import re
 import socket
+from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
@@ -9,6 +12,7 @@ import pytest
 
 from deploy.local.stack import Stack
 from tests.e2e.marketplace import INSTALLATIONS, Marketplace
+from tests.uploads import upload
 
 STRICT = "default-src 'none'; frame-ancestors 'none'"
 SAFE = {
@@ -69,14 +73,9 @@ def test_a_request_id_goes_through_to_the_problem(marketplace: Marketplace) -> N
 
 @pytest.mark.parametrize("chunked", [False, True])
 def test_a_body_over_the_limit_ends_at_the_gateway(marketplace: Marketplace, *, chunked: bool) -> None:
-    body = b"x" * 2_000_000
-    content = iter([body[:1_000_000], body[1_000_000:]]) if chunked else body
+    answer = upload(f"{marketplace.url}/api/catalog/v1/addons", b"x" * 2_000_000, chunked=chunked)
 
-    answer = httpx.post(
-        f"{marketplace.url}/api/catalog/v1/addons", content=content, headers={"Content-Type": "application/json"}
-    )
-
-    assert (answer.status_code, answer.json()["slug"]) == (413, "body-too-large")
+    assert (answer.status, answer.document["slug"]) == (413, "body-too-large")
 
 
 def test_a_claimed_address_is_not_believed(marketplace: Marketplace) -> None:
@@ -127,3 +126,60 @@ def test_uploads_that_break_off_shut_nobody_out(marketplace: Marketplace) -> Non
             broken.sendall(request)
 
         assert httpx.get(f"{marketplace.url}/api/auth/v1/providers").status_code == 200
+
+
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
+
+
+def answer_to(marketplace: Marketplace, raw: bytes, *, ends: bool = False) -> tuple[int, dict[str, Any]]:
+    """Send a POST as it is, `raw` from its last header on; `ends` when nothing more will come. Status and body.
+
+    The gateway must close the connection after one answer: what follows a broken body is nobody's request.
+    """
+    address = urlsplit(marketplace.url)
+    head = "POST /api/auth/v1/accounts HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    with socket.create_connection((address.hostname, address.port), timeout=60) as connection:
+        connection.sendall(head.encode() + raw)
+        if ends:
+            connection.shutdown(socket.SHUT_WR)
+        answer = b""
+        with contextlib.suppress(ConnectionResetError):  # it may not read what it closes upon
+            while received := connection.recv(65_536):
+                answer += received
+    told, _, body = answer.partition(b"\r\n\r\n")
+    return int(told.split()[1]), json.loads(body) if body else {}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"ZZ\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}\r\nZZ\r\n",
+        b"2\r\n{}{}{}\r\n0\r\n\r\n",
+        b"-2\r\n{}\r\n0\r\n\r\n",
+        b"\r\n{}\r\n0\r\n\r\n",
+        b"F" * 20 + b"\r\n{}\r\n0\r\n\r\n",
+        b"2;" + b"x" * 5_000 + b"\r\n{}\r\n0\r\n\r\n",
+        b"2\r\n{}\r\n0\r\nno trailer\r\n\r\n",
+    ],
+    ids=["no-number", "no-number-later", "longer", "negative", "empty", "too-large", "long-extension", "bad-trailer"],
+)
+def test_a_body_in_broken_chunks_is_the_clients_fault(marketplace: Marketplace, body: bytes) -> None:
+    status, problem = answer_to(marketplace, CHUNKED + body)
+
+    assert (status, problem["slug"], problem["status"]) == (400, "malformed-body", 400)
+
+
+@pytest.mark.parametrize("raw", [CHUNKED + b"5\r\n{}", CHUNKED + b"2\r\n{}\r\n", b"Content-Length: 10\r\n\r\n{}"])
+def test_a_body_that_breaks_off_is_the_clients_fault(marketplace: Marketplace, raw: bytes) -> None:
+    status, problem = answer_to(marketplace, raw, ends=True)
+
+    # 499: the gateway takes a client that has nothing more to say for one that has left.
+    assert (status, problem.get("slug")) in {(400, "malformed-body"), (499, None)}
+
+
+@pytest.mark.slow
+def test_a_body_that_does_not_come_is_not_waited_for(marketplace: Marketplace) -> None:
+    status, problem = answer_to(marketplace, CHUNKED + b"2\r\n{}\r\n")
+
+    assert (status, problem["slug"], problem["status"]) == (408, "body-too-slow", 408)

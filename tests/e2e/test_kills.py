@@ -263,3 +263,20 @@ def test_the_database_killed_in_the_middle_of_installs_loses_none(
     addon.behave("ok")
     for installation in installations:
         ended_well(marketplace, addon, installation)
+
+
+@pytest.mark.slow
+def test_readiness_tells_that_the_database_is_gone_and_back_and_liveness_asks_for_no_restart(
+    marketplace: Marketplace, killable: Stack
+) -> None:
+    def asked(path: str) -> list[tuple[int, bool]]:
+        urls = [f"{killable.plan.url(f'{service}_internal')}/{path}" for service in SERVICES]
+        answers = [httpx.get(url, trust_env=False) for url in urls]
+        return [(one.status_code, one.json()["checks"].get("database", {}).get("ok", True)) for one in answers]
+
+    killable.kill("mongo")
+    eventually(lambda: asked("ready") == [(503, False)] * 4, "services that are not ready", 60)
+    assert asked("live") == [(200, True)] * 4
+    assert marketplace.admin.send("GET", READS[1]).json()["slug"] == "database-unavailable"
+    killable.start("mongo")
+    eventually(lambda: asked("ready") == [(200, True)] * 4, "services that are ready", 60)

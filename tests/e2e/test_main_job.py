@@ -54,6 +54,7 @@ def test_a_customer_of_the_product_logs_in_with_it(marketplace: Marketplace, cus
     me = customer_of_the_product.call("GET", "/api/auth/v1/me")
 
     assert (me["email"], me["verified"]) == (customer_of_the_product.email, True)
+    marketplace.topics.wait("UserVerified", user_id=me["id"])
     told = marketplace.topics.distinct("auth.users.v1", user_id=me["id"])
     assert [one.type for one in told] == ["UserRegistered", "UserVerified"]
     assert told[0].data["method"] == "product"
@@ -169,7 +170,7 @@ def test_an_addon_that_is_down_is_waited_for_under_a_notice(
         installation = marketplace.request(addon.key, workspace)
         raised = marketplace.topics.wait("MaintenanceNoticeRaised", scope=f"addon:{addon.key}")
         waiting = marketplace.until(installation, lambda one: one["state"] == "WAITING", "WAITING")
-        health = httpx.get(f"{marketplace.url}/api/catalog/v1/addons/{addon.key}").json()["health"]["status"]
+        eventually(lambda: _health(marketplace, addon) in {"unavailable", "recovering"}, "the health in the catalog")
     finally:
         httpx.post(f"{marketplace.control_url}/control", json={"mode": "ok"}).raise_for_status()
     marketplace.topics.wait("AddOnInstalled", installation_id=installation)
@@ -177,13 +178,21 @@ def test_an_addon_that_is_down_is_waited_for_under_a_notice(
 
     assert (waiting["outcome"], waiting["waiting_for"], waiting["screen"]) == ("pending", "addon", "maintenance")
     assert waiting["until"] > waiting["changed_at"]
-    assert health in {"unavailable", "recovering"}
     assert cleared.data["notice_id"] == raised.data["notice_id"]
+    health = {
+        one.id: one.data["breaker"] for one in marketplace.topics.every("AddOnHealthChanged", addon_key=addon.key)
+    }
+    assert [health[one.header("causation_id")] for one in (raised, cleared)] == ["open", "closed"]
     assert marketplace.told(installation) == [("InstallRequested", "1"), ("AddOnInstalled", "2")]
     assert [call["applied"] for call in addon.calls("INSTALLED")] == [True]
     for person in (marketplace.admin, marketplace.publisher):
         mails = eventually(partial(_about, marketplace, person, addon), f"a mail to {person.email}")
         assert len(mails) == 1, mails
+
+
+def _health(marketplace: Marketplace, addon: SampleAddOn) -> str:
+    shown = httpx.get(f"{marketplace.url}/api/catalog/v1/addons/{addon.key}").json()
+    return str(shown["health"]["status"])
 
 
 def _about(marketplace: Marketplace, person: Caller, addon: SampleAddOn) -> list[dict[str, Any]]:

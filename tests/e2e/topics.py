@@ -6,11 +6,12 @@ import threading
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
+from deploy.local.demo.watch import Reader
 from shared.contracts.topics import ALL_TOPICS
 
 NAMES = tuple(topic.name for topic in ALL_TOPICS)
@@ -46,26 +47,13 @@ class Record:
         return found if isinstance(found, dict) else {}
 
 
-class Topics:
-    """Reads all topics from their ends on, in a thread, and remembers every record."""
+class Topics(Reader):
+    """Remembers every record of all topics."""
 
     def __init__(self, bootstrap_servers: str) -> None:
-        self._bootstrap_servers = bootstrap_servers
+        super().__init__(bootstrap_servers, NAMES)
         self._records: list[Record] = []
         self._news = threading.Condition()
-        self._ready = threading.Event()
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=lambda: asyncio.run(self._follow()), daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        if not self._ready.wait(60):
-            raise TimeoutError("Kafka could not be read within 60 s")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(20)
 
     def every(self, kind: str | None = None, **fields: object) -> list[Record]:
         """Each occurrence so far, in the order of arrival, of records whose value has these fields."""
@@ -87,22 +75,10 @@ class Topics:
                     raise TimeoutError(f"no {kind} with {fields} within {seconds:.0f} s")
         return found[0]
 
-    async def _follow(self) -> None:
-        consumer = AIOKafkaConsumer(*NAMES, bootstrap_servers=self._bootstrap_servers, auto_offset_reset="latest")
-        await consumer.start()
-        try:
-            await consumer.seek_to_end()
-            for part in consumer.assignment():
-                await consumer.position(part)
-            self._ready.set()
-            while not self._stop.is_set():
-                batch = await consumer.getmany(timeout_ms=100)
-                fresh = [_record(one) for records in batch.values() for one in records]
-                with self._news:
-                    self._records += fresh
-                    self._news.notify_all()
-        finally:
-            await consumer.stop()
+    def take(self, record: Any) -> None:
+        with self._news:
+            self._records.append(_record(record))
+            self._news.notify_all()
 
 
 def _record(one: Any) -> Record:

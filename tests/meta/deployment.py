@@ -1,5 +1,6 @@
 """What the ways of running Souk say about variables, commands, ports and health paths, and where they differ."""
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -29,7 +30,8 @@ CLASSES: dict[str, type[ServiceSettings]] = {
     "notifier": NotifierSettings,
 }
 INTERPOLATION = re.compile(r"\$\{([A-Z_]+)(?::([-?])([^}]*))?\}")
-HEALTH = "http://127.0.0.1:{port}/ready"
+SAMPLES = ("mail", "product", "addon")
+HEALTH = "http://127.0.0.1:{port}/live"
 
 
 def variables(settings: type[BaseSettings]) -> set[str]:
@@ -63,6 +65,7 @@ class Deployment:
 
     compose: dict[str, Any]
     example: str
+    samples_env: str
     caddyfile: str
     dockerfile: str
     local: Mapping[str, Mapping[str, str]]  # part of the local stack -> its environment
@@ -77,6 +80,7 @@ class Deployment:
         return cls(
             compose=yaml.safe_load((deploy / "docker-compose.yml").read_text()),
             example=(deploy / ".env.example").read_text(),
+            samples_env=(deploy / "samples.env").read_text(),
             caddyfile=(deploy / "Caddyfile").read_text(),
             dockerfile=(deploy / "Dockerfile").read_text(),
             local=services | others,
@@ -88,13 +92,23 @@ class Deployment:
         """Every variable of .env.example with its value, whether it is commented out or not."""
         return dict(re.findall(r"^(?:# )?([A-Z][A-Z0-9_]*)=(.*)$", self.example, re.MULTILINE))
 
+    @property
+    def for_samples(self) -> dict[str, str]:
+        """What samples.env says, its own variables filled in."""
+        told = dict(re.findall(r"^([A-Z][A-Z0-9_]*)=(.*)$", self.samples_env, re.MULTILINE))
+        told = {name: value or "filled-in" for name, value in told.items()}
+        return {name: INTERPOLATION.sub(lambda found: told[found[1]], value) for name, value in told.items()}
+
     def environment(self, container: str) -> dict[str, Any]:
         return dict(self.compose["services"][container].get("environment", {}))
 
 
 def differences(it: Deployment) -> list[str]:
     """Every difference, as a sentence that names the place."""
-    checks = (documentation, containers, interpolations, commands, health, gateway, samples, local_stack, scaling)
+    checks = (
+        *(documentation, containers, interpolations, commands, health, gateway),
+        *(samples, samples_file, doors, local_stack, scaling),
+    )
     return [difference for check in checks for difference in check(it)]
 
 
@@ -167,8 +181,9 @@ def health(it: Deployment) -> Iterator[str]:
         expected = HEALTH.format(port=settings.model_fields["internal_port"].default)
         if f"'{expected}'" not in it.compose["services"][name]["healthcheck"]["test"][-1]:
             yield f"{name} in compose is not asked for its health at {expected}"
-    if '/ready"' not in it.local_source:
-        yield "the local stack does not ask for /ready"
+    for path in ("/ready", "/live"):
+        if f'{path}"' not in it.local_source:
+            yield f"the local stack does not ask for {path}"
 
 
 def gateway(it: Deployment) -> Iterator[str]:
@@ -192,6 +207,31 @@ def samples(it: Deployment) -> Iterator[str]:
         for where, given in (("compose", it.environment(sample)), ("the local stack", it.local[sample])):
             wrong = {name for name in given if name.startswith("SAMPLE_")} - known
             yield from (f"{where} gives the sample {sample} {name}, which it does not read" for name in sorted(wrong))
+
+
+def samples_file(it: Deployment) -> Iterator[str]:
+    told = it.for_samples
+    undocumented = sorted(set(told) - set(it.documented))
+    yield from (f"samples.env tells {one}, which .env.example does not" for one in undocumented)
+    product, addon = (it.environment(one)[f"SAMPLE_{one.upper()}_PUBLIC_URL"] for one in ("product", "addon"))
+    allowed = ",".join(url.removeprefix("http://") for url in (addon, product))
+    if told["SOUK_OUTGOING_ALLOW"] != allowed:
+        yield f"samples.env allows calls to {told['SOUK_OUTGOING_ALLOW']}, the samples are at {allowed}"
+    if (issuer := json.loads(told["AUTH_PROVIDERS"])[0]["issuer"]) != product:
+        yield f"samples.env has the issuer {issuer}, the product is {product}"
+    if told["NOTIFIER_SMTP_HOST"] not in it.compose["services"]:
+        yield f"samples.env sends mails to {told['NOTIFIER_SMTP_HOST']}, which is not in compose"
+
+
+def doors(it: Deployment) -> Iterator[str]:
+    """The gateway is the one way in; the samples run when they are asked for, and are seen on this machine only."""
+    for name, container in it.compose["services"].items():
+        wanted = ["samples"] if name in SAMPLES else ["workers"] if name.endswith("-worker") else []
+        if container.get("profiles", []) != wanted:
+            yield f"{name} in compose has the profiles {container.get('profiles', [])}, not {wanted}"
+        for port in container.get("ports", ()):
+            if name != "gateway" and not port.startswith("127.0.0.1:"):
+                yield f"{name} in compose is open to other machines at {port}"
 
 
 def local_stack(it: Deployment) -> Iterator[str]:

@@ -12,10 +12,19 @@ from typing import Any
 
 import pytest
 
+from services.auth.settings import AuthSettings
+from services.notifier.settings import NotifierSettings
 from shared.plumbing.settings import PlatformSettings, load
 from tests.meta.deployment import CLASSES, Deployment, differences
 
 KEY = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA="
+FILLED_IN = {"NOTIFIER_SMTP_HOST": "mail.example", "NOTIFIER_MAIL_FROM": "Souk <no-reply@souk.example>"}
+
+
+def required(deployment: Deployment) -> dict[str, str]:
+    """The variables without a default, filled in."""
+    lines = (line.partition("=") for line in deployment.example.splitlines())
+    return {name: value or FILLED_IN.get(name, KEY) for name, _, value in lines if name.isupper()}
 
 
 @pytest.fixture(scope="module")
@@ -43,15 +52,42 @@ def test_the_defaults_in_the_example_are_those_of_the_code(
     deployment: Deployment, bare: pytest.MonkeyPatch, name: str
 ) -> None:
     """With the commented lines or without them, the settings are the same."""
-    required = {line.partition("=")[0]: line.partition("=")[2] for line in deployment.example.splitlines()}
-    required = {variable: value or KEY for variable, value in required.items() if variable.isupper()}
-    for variable, value in required.items():
+    filled_in = required(deployment)
+    for variable, value in filled_in.items():
         bare.setenv(variable, value)
     without = load(PlatformSettings, CLASSES[name])
-    for variable, value in (deployment.documented | required).items():
+    for variable, value in (deployment.documented | filled_in).items():
         bare.setenv(variable, value)
 
     assert load(PlatformSettings, CLASSES[name]) == without
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_what_is_for_the_samples_completes_the_settings(
+    deployment: Deployment, bare: pytest.MonkeyPatch, name: str
+) -> None:
+    for variable, value in (required(deployment) | deployment.for_samples).items():
+        bare.setenv(variable, value)
+
+    _, settings = load(PlatformSettings, CLASSES[name])
+
+    if isinstance(settings, AuthSettings):
+        (provider,) = settings.providers
+        assert provider.client_secret.get_secret_value() == "filled-in"
+        assert provider.directory_token is not None
+
+
+def test_without_the_samples_nobody_is_trusted_and_nothing_inside_is_called(
+    deployment: Deployment, bare: pytest.MonkeyPatch
+) -> None:
+    for variable, value in required(deployment).items():
+        bare.setenv(variable, value)
+
+    platform, auth, notifier = load(PlatformSettings), load(AuthSettings), load(NotifierSettings)
+
+    assert (platform.outgoing_allow, auth.providers, notifier.smtp_security) == (frozenset(), (), "starttls")
+    given = deployment.environment("auth")
+    assert (given["AUTH_PROVIDERS"], given["SOUK_OUTGOING_ALLOW"]) == (None, None)
 
 
 @pytest.mark.parametrize("name", CLASSES)
@@ -126,7 +162,7 @@ def environment(container: str, name: str, value: object) -> Doctor:
         ),
         (
             compose(lambda services: services["auth"].update(healthcheck=services["catalog"]["healthcheck"])),
-            "auth in compose is not asked for its health at http://127.0.0.1:9101/ready",
+            "auth in compose is not asked for its health at http://127.0.0.1:9101/live",
         ),
         (
             compose(lambda services: services["installer"].update(ports=["8103:8103"])),
@@ -161,8 +197,33 @@ def environment(container: str, name: str, value: object) -> Doctor:
             environment("addon", "SAMPLE_ADDON_URL", "x"),
             "compose gives the sample addon SAMPLE_ADDON_URL, which it does not read",
         ),
+        (
+            compose(lambda services: services["product"].pop("profiles")),
+            "product in compose has the profiles [], not ['samples']",
+        ),
+        (
+            compose(lambda services: services["mail"].update(ports=["8025:8025"])),
+            "mail in compose is open to other machines at 8025:8025",
+        ),
+        (
+            text("samples_env", "NOTIFIER_SMTP_HOST=mail", "NOTIFIER_SMTP_HOST=mailer"),
+            "samples.env sends mails to mailer, which is not in compose",
+        ),
+        (
+            environment("product", "SAMPLE_PRODUCT_PUBLIC_URL", "http://product.localhost:8209"),
+            "samples.env has the issuer http://product.localhost:8201, the product is http://product.localhost:8209",
+        ),
+        (
+            text("samples_env", "ALLOW=addon:8301,", "ALLOW="),
+            "samples.env allows calls to product.localhost:8201, the samples are at addon:8301,product.localhost:8201",
+        ),
+        (
+            text("samples_env", "INSTALLER_API_URL", "INSTALLER_API_ADDRESS"),
+            "samples.env tells INSTALLER_API_ADDRESS, which .env.example does not",
+        ),
         (text("dockerfile", "services.$SERVICE", "service.$SERVICE"), "the Dockerfile does not run services.$SERVICE"),
         (text("local_source", "/ready", "/health"), "the local stack does not ask for /ready"),
+        (text("local_source", "/live", "/health"), "the local stack does not ask for /live"),
     ],
 )
 def test_a_difference_is_seen(deployment: Deployment, doctor: Doctor, told: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -24,20 +24,21 @@ class Seen:
     value: dict[str, Any]
 
 
-class TopicWatcher:
-    """Reads the topics from their end on, in a thread, and remembers everything by `ce_id`."""
+class Reader:
+    """Reads topics from their ends on, in a thread, while inside `with`. `take` is given every record, in that thread.
 
-    def __init__(
-        self, bootstrap_servers: str, tell: Callable[[Seen], None], waiting: Callable[[str], None] = lambda _: None
-    ) -> None:
+    Raises TimeoutError where Kafka cannot be read.
+    """
+
+    def __init__(self, bootstrap_servers: str, topics: Sequence[str]) -> None:
         self._bootstrap_servers = bootstrap_servers
-        self._tell = tell
-        self._waiting = waiting
-        self._records: list[Seen] = []
-        self._news = threading.Condition()
+        self._topics = topics
         self._ready = threading.Event()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=lambda: asyncio.run(self._read()), daemon=True)
+
+    def take(self, record: Any) -> None:
+        raise NotImplementedError
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -47,7 +48,38 @@ class TopicWatcher:
 
     def __exit__(self, *_: object) -> None:
         self._stop.set()
-        self._thread.join(10)
+        self._thread.join(20)
+
+    async def _read(self) -> None:
+        consumer = AIOKafkaConsumer(
+            *self._topics, bootstrap_servers=self._bootstrap_servers, auto_offset_reset="latest"
+        )
+        await consumer.start()
+        try:
+            await consumer.seek_to_end()
+            for part in consumer.assignment():
+                await consumer.position(part)
+            self._ready.set()
+            while not self._stop.is_set():
+                for records in (await consumer.getmany(timeout_ms=100)).values():
+                    for record in records:
+                        self.take(record)
+        finally:
+            await consumer.stop()
+
+
+class TopicWatcher(Reader):
+    """Remembers everything by `ce_id`."""
+
+    def __init__(
+        self, bootstrap_servers: str, tell: Callable[[Seen], None], waiting: Callable[[str], None] = lambda _: None
+    ) -> None:
+        super().__init__(bootstrap_servers, TOPICS)
+        self._tell = tell
+        self._waiting = waiting
+        self._records: list[Seen] = []
+        self._known: set[str] = set()
+        self._news = threading.Condition()
 
     def wait(self, event_type: str, seconds: float = 60, **fields: str) -> Seen:
         """The first record of this type whose value has these fields. Raises TimeoutError."""
@@ -68,27 +100,12 @@ class TopicWatcher:
         with self._news:
             return [record for record in self._records if fields.items() <= record.value.items()]
 
-    async def _read(self) -> None:
-        consumer = AIOKafkaConsumer(*TOPICS, bootstrap_servers=self._bootstrap_servers, auto_offset_reset="latest")
-        await consumer.start()
-        try:
-            await consumer.seek_to_end()
-            for part in consumer.assignment():
-                await consumer.position(part)
-            self._ready.set()
-            known: set[str] = set()
-            while not self._stop.is_set():
-                for records in (await consumer.getmany(timeout_ms=200)).values():
-                    for record in records:
-                        self._remember(record, known)
-        finally:
-            await consumer.stop()
-
-    def _remember(self, record: Any, known: set[str]) -> None:
+    def take(self, record: Any) -> None:
+        """Remember it, and tell."""
         headers = {name: raw.decode() for name, raw in record.headers}
-        if record.value is None or headers.get("ce_id", "") in known:
+        if record.value is None or headers.get("ce_id", "") in self._known:
             return
-        known.add(headers["ce_id"])
+        self._known.add(headers["ce_id"])
         seen = Seen(record.topic, headers["ce_type"], headers["ce_id"], json.loads(record.value))
         with self._news:
             self._records.append(seen)

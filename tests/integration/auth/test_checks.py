@@ -49,6 +49,7 @@ def asked(auth: Auth, workspace_id: str, user_id: str, *, age: float = 0, check:
         time=auth.service.clock.now(),
         data=command,
         correlation_id="correlation-1",
+        causation_id=None,
         traceparent="00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     )
 

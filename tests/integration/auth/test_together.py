@@ -15,7 +15,9 @@ from shared.contracts.auth import SEALED_ADDRESS
 from shared.plumbing.mongo import Database
 from shared.plumbing.sealing import Sealer
 from shared.plumbing.service import Service
+from shared.plumbing.tasks import end
 from tests.integration.auth.conftest import API, SEALING, Auth, platform, settings, started
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 TOPICS = ("auth.users.v1", "auth.accounts.v1", "auth.workspaces.v1", "auth.mail.v1")
 TRACE = f"00-{'a' * 32}-{'b' * 16}-01"
@@ -57,8 +59,7 @@ async def sending(service: Service, *, sweep: bool = False) -> AsyncIterator[Non
         yield
     finally:
         for task in reversed(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+            await end(task, again=5)  # the producer flushes
 
 
 @contextlib.asynccontextmanager
@@ -80,7 +81,7 @@ Told = dict[str, tuple[str, dict[str, str], Any]]
 async def told(consumer: AIOKafkaConsumer, key: str, *ids: str) -> Told:
     """Records of this key by their id (sending twice is allowed), until these ids have come: type, headers, value."""
     found: Told = {}
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(PATIENCE_SECONDS):
         while not found.keys() >= {f"{key}:{one}" for one in ids}:
             record = await consumer.getone()
             if (record.key or b"").decode() == key:
@@ -133,12 +134,11 @@ async def test_a_sign_up_is_told_to_the_others(database: Database, mongo_url: st
 
 
 async def nothing_pending(auth: Auth, collection: str, document_id: str) -> None:
-    async with asyncio.timeout(20):
-        while True:
-            document = await auth.database[collection].find_one({"_id": document_id}) or {}
-            if not document.get("outbox") and not {"outbox_since", "state_marked_at"} & set(document):
-                return
-            await asyncio.sleep(0.05)
+    async def all_sent() -> bool:
+        document = await auth.database[collection].find_one({"_id": document_id}) or {}
+        return not document.get("outbox") and not {"outbox_since", "state_marked_at"} & set(document)
+
+    await eventually(all_sent)
 
 
 async def test_what_a_killed_process_left_another_one_sends(database: Database, mongo_url: str, kafka: str) -> None:

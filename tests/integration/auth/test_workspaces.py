@@ -6,8 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
+from services.auth.main import build
 from shared.plumbing.http import encode_cursor
-from tests.integration.auth.conftest import API, Auth, Session, slug
+from shared.plumbing.mongo import Database
+from tests.integration.auth.conftest import API, Auth, Session, platform, settings, slug, started
 
 WORKSPACES = f"{API}/workspaces"
 
@@ -46,6 +48,21 @@ async def test_a_workspace_belongs_to_its_creator(auth: Auth) -> None:
     document = await auth.database["workspaces"].find_one({"_id": workspace_id})
     assert document is not None
     assert document["state_marked_at"] is not None
+
+
+async def test_nobody_makes_workspaces_without_end(database: Database, mongo_url: str) -> None:
+    service = build(platform(mongo_url), settings(mongo_database=database.name, workspaces_per_hour=2))
+    async for auth in started(service, database):
+        ada, bob = await auth.person(), await auth.person()
+        await create(auth, ada)
+        await create(auth, ada)
+
+        refused = await auth.http.post(WORKSPACES, json={"name": "One more"}, headers=ada.headers)
+
+        assert (refused.status_code, slug(refused)) == (429, "too-many-requests")
+        assert 0 < int(refused.headers["retry-after"]) <= 1800
+        assert await database["workspaces"].count_documents({}) == 2
+        await create(auth, bob)
 
 
 async def test_for_others_it_does_not_exist(auth: Auth) -> None:

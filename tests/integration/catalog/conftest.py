@@ -1,16 +1,19 @@
 """The catalog's API over a real database, without its ports."""
 
+import contextlib
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 import pytest
 
 from services.catalog.main import build
 from services.catalog.settings import CatalogSettings
+from services.catalog.store import CatalogStore
 from shared.contracts.envelope import Envelope, Message
 from shared.plumbing.clock import DatabaseClock
-from shared.plumbing.mongo import Database
+from shared.plumbing.mongo import Collection, Database
 from shared.plumbing.outcomes import Outcome
 from shared.plumbing.service import Service
 from shared.plumbing.settings import PlatformSettings
@@ -26,6 +29,17 @@ class Catalog:
     service: Service
     client: httpx.AsyncClient
     clock: DatabaseClock
+    database: Database
+
+    @property
+    def listings(self) -> Collection:
+        return self.database["listings"]
+
+    async def count(self, addon_key: str) -> None:
+        """What the worker does for an add-on whose installations changed."""
+        store = CatalogStore(self.database)
+        await store.count_later([addon_key], self.clock.now())
+        await store.recount()
 
     async def receive(self, *messages: Message) -> list[Outcome]:
         """Hand messages to the subscription of their topic, as a consumer would."""
@@ -33,16 +47,22 @@ class Catalog:
         for message in messages:
             (subscription,) = [one for one in self.service.subscriptions if one.topic == message.topic]
             envelope = Envelope(
-                id="e", source="/t", subject="s", time=self.clock.now(), data=message, correlation_id="c"
+                id="e",
+                source="/t",
+                subject="s",
+                time=self.clock.now(),
+                data=message,
+                correlation_id="c",
+                causation_id=None,
             )
             batch: Sequence[Envelope[Message]] = [envelope]
             outcomes += await subscription.handle(batch)
         return outcomes
 
 
-@pytest.fixture
-async def catalog(database: Database, mongo_url: str, clock: DatabaseClock) -> AsyncIterator[Catalog]:
-    """A fresh catalog whose users are made by `tests.users`."""
+@contextlib.asynccontextmanager
+async def running(database: Database, mongo_url: str, clock: DatabaseClock, **fields: Any) -> AsyncIterator[Catalog]:
+    """A catalog with these settings, whose users are made by `tests.users`."""
     platform = PlatformSettings(
         public_url=PUBLIC_URL,
         mongo_url=mongo_url,
@@ -50,12 +70,20 @@ async def catalog(database: Database, mongo_url: str, clock: DatabaseClock) -> A
         users_jwks_url="http://127.0.0.1:1/jwks",
         outgoing_allow=ALLOWED,
     )
-    service = build(platform, CatalogSettings(mongo_database=database.name, publishes_per_minute=1000))
+    settings = {"mongo_database": database.name, "publishes_per_minute": 1000, **fields}
+    service = build(platform, CatalogSettings.model_validate(settings))
     await service.prepare_database()
     trust_test_users(service.api, service.clock)
     transport = httpx.ASGITransport(service.api)
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
-        yield Catalog(service, client, clock)
+        yield Catalog(service, client, clock, database)
     for step in service.close:
         await step()
     await service.client.close()
+
+
+@pytest.fixture
+async def catalog(database: Database, mongo_url: str, clock: DatabaseClock) -> AsyncIterator[Catalog]:
+    """A fresh catalog."""
+    async with running(database, mongo_url, clock) as made:
+        yield made

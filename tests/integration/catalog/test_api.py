@@ -14,8 +14,10 @@ from shared.contracts.auth import WorkspaceAdmin, WorkspaceChanged
 from shared.contracts.catalog import AddOnPublished
 from shared.contracts.installer import AddOnHealthChanged, InstallationChanged
 from shared.plumbing.outcomes import Outcome
+from shared.plumbing.tasks import end
 from tests.integration.catalog.conftest import ALLOWED, Catalog
 from tests.users import bearer, new_id
+from tests.waiting import eventually
 
 ADDONS = "/api/catalog/v1/addons"
 
@@ -268,6 +270,9 @@ async def test_installs_are_counted_and_health_is_shown(catalog: Catalog) -> Non
             changed_at=now,
         )
 
+    async def both_counted() -> bool:
+        return bool((await catalog.client.get(f"{ADDONS}/counted")).json()["installs"] == 2)
+
     first, second = new_id(), new_id()
     health = AddOnHealthChanged(version=1, addon_key="counted", breaker="open", outage=1, since=now)
     await catalog.receive(
@@ -275,10 +280,8 @@ async def test_installs_are_counted_and_health_is_shown(catalog: Catalog) -> Non
         state(1, "CHECKING", second),
     )
     counting = asyncio.ensure_future(catalog.service.worker_loops["counts"]())
-    async with asyncio.timeout(10):
-        while (await catalog.client.get(f"{ADDONS}/counted")).json()["installs"] != 2:
-            await asyncio.sleep(0.05)
-    counting.cancel()
+    await eventually(both_counted)
+    await end(counting)
 
     shown = (await catalog.client.get(f"{ADDONS}/counted")).json()
     assert shown["health"]["status"] == "unavailable"

@@ -1,8 +1,7 @@
 """A whole installer against real Kafka and MongoDB, with an auth and an add-on of the tests."""
 
-import asyncio
 import secrets
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -15,7 +14,7 @@ from aiokafka import AIOKafkaConsumer
 
 from shared.contracts import topics
 from shared.contracts.installer import AddOnInstalled, AddOnUninstalled, InstallFailed, InstallRequested
-from shared.plumbing.mongo import Client, Database, Document
+from shared.plumbing.mongo import Database, Document
 from shared.plumbing.records import from_record
 from tests.integration.installer.running import InstallerProcess, jwks_address, settings
 from tests.integration.installer.stubs import (
@@ -28,14 +27,15 @@ from tests.integration.installer.stubs import (
     tail,
 )
 from tests.users import bearer, new_id
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 EVENTS = (InstallRequested, AddOnInstalled, InstallFailed, AddOnUninstalled)
 # Fast enough for a test, in the proportions of the defaults.
 QUICK = {
     "INSTALLER_RETRY_SCHEDULE": "0,0.3,0.6,1",
     "INSTALLER_CLEANUP_SCHEDULE": "0,0.3,0.6,1",
-    "INSTALLER_CALL_DEADLINE": "2",
-    "INSTALLER_LEASE": "2",
+    "INSTALLER_CALL_DEADLINE": "10",  # an add-on in the process of a busy test may take a while
+    "INSTALLER_LEASE": "4",
     "INSTALLER_POLL_INTERVAL": "0.1",
     "INSTALLER_BREAKER_SPAN": "0.5",
     "INSTALLER_BREAKER_FIRST_PROBE": "0.5",
@@ -57,7 +57,7 @@ class World:
     stack: AsyncExitStack
     user: str = field(default_factory=new_id)
     addon_key: str = field(default_factory=lambda: f"addon-{secrets.token_hex(4)}")
-    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=10))
+    http: httpx.AsyncClient = field(default_factory=lambda: httpx.AsyncClient(timeout=PATIENCE_SECONDS))
     installers: list[InstallerProcess] = field(default_factory=list)
     seen: dict[str, list[tuple[str, int]]] = field(default_factory=dict)
 
@@ -79,7 +79,7 @@ class World:
             account = await self.database["accounts"].find_one({"_id": self.user})
             return await found == len(workspace_ids) and known is not None and account is not None
 
-        await until(there, 30)
+        await eventually(there)
 
     async def ask(
         self, installer: InstallerProcess, workspace_id: str, key: str | None = None, **body: Any
@@ -106,17 +106,17 @@ class World:
         assert found is not None
         return found
 
-    async def reaches(self, installation_id: str, state: str, within: float = 15) -> Document:
+    async def reaches(self, installation_id: str, state: str) -> Document:
         async def there() -> bool:
             return bool((await self.document(installation_id))["state"] == state)
 
         try:
-            await until(there, within)
-        except TimeoutError:
+            await eventually(there)
+        except AssertionError:
             raise AssertionError(await self.document(installation_id)) from None
         return await self.document(installation_id)
 
-    async def told(self, installation_id: str, *types: str, within: float = 10) -> None:
+    async def told(self, installation_id: str, *types: str) -> None:
         """Exactly these events, each once, in `seq` order from 1, are on Kafka."""
         expected = list(types)
 
@@ -124,7 +124,7 @@ class World:
             await self.read_events()
             return len(self.seen.get(installation_id, ())) >= len(expected)
 
-        await until(there, within)
+        await eventually(there)
         assert self.seen[installation_id] == [(name, number) for number, name in enumerate(expected, start=1)]
 
     async def read_events(self) -> None:
@@ -139,16 +139,9 @@ class World:
                     known.append(fact)
 
 
-async def until(condition: Callable[[], Any], within: float) -> None:
-    async with asyncio.timeout(within):
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-
 @pytest.fixture
-async def world(kafka: str, mongo_url: str, mongo: Client, tmp_path: Path) -> AsyncIterator[World]:
+async def world(kafka: str, mongo_url: str, database: Database, tmp_path: Path) -> AsyncIterator[World]:
     """Everything around the installer; it starts what the test asks for."""
-    name = f"test_{secrets.token_hex(6)}"
     async with AsyncExitStack() as stack:
         publisher = await stack.enter_async_context(kafka_producer(kafka))
         addon = await stack.enter_async_context(stub_addon())
@@ -156,12 +149,11 @@ async def world(kafka: str, mongo_url: str, mongo: Client, tmp_path: Path) -> As
         events = await stack.enter_async_context(tail(kafka, topics.INSTALLER_INSTALLATIONS))
         user = new_id()
         auth = await stack.enter_async_context(answering_auth(kafka, publisher, lambda one: one.user_id == user))
-        env = settings(kafka, mongo_url, name, jwks_url, addon.host_and_port)
-        made = World(mongo[name], env, tmp_path / "installer.log", publisher, auth, addon, events, stack, user)
+        env = settings(kafka, mongo_url, database.name, jwks_url, addon.host_and_port)
+        made = World(database, env, tmp_path / "installer.log", publisher, auth, addon, events, stack, user)
         try:
             yield made
         finally:
             for installer in made.installers:
                 installer.terminate()
             await made.http.aclose()
-            await mongo.drop_database(name)

@@ -33,7 +33,7 @@ from tests.users import new_id
 QUICK: dict[str, Any] = {
     "retry_schedule": "0,0.2,0.4",
     "cleanup_schedule": "0,0.2,0.4",
-    "lease": "1.5",
+    "lease": "3",  # two seconds to begin a call in, and one of margin
     "call_deadline": "1",
     "poll_interval": "0.05",
 }
@@ -142,14 +142,9 @@ class Process:
         loops = (self.rounds.run_due, self.rounds.run_attending, self.worker.run_leases, self.departures.run)
         self._tasks = [asyncio.create_task(loop()) for loop in loops]
 
-    def die(self) -> None:
+    async def die(self) -> None:
         """Nothing of it runs any more, nothing is cleaned up."""
-        for task in (*self._tasks, *self.worker._under_way.values()):
-            task.cancel()
-
-    async def stop(self) -> None:
-        self.die()
-        await end(*self._tasks)  # one cancellation may be lost
+        await end(*self._tasks, *self.worker._under_way.values())
 
 
 async def requested(store: InstallationStore, **other: Any) -> Installation:

@@ -16,6 +16,7 @@ from aiohttp import web
 
 from deploy.local.ports import free
 from tests.users import PUBLIC_URL, jwks
+from tests.waiting import PATIENCE_SECONDS
 
 PROJECT = Path(__file__).parents[3]
 
@@ -65,7 +66,7 @@ class InstallerProcess:
                 stdout=log,
                 stderr=log,
             )
-        async with asyncio.timeout(30), httpx.AsyncClient() as client:
+        async with asyncio.timeout(PATIENCE_SECONDS), httpx.AsyncClient() as client:
             while True:
                 if self.process.poll() is not None:
                     raise RuntimeError(self.log.read_text()[-3000:])
@@ -80,7 +81,7 @@ class InstallerProcess:
         """Send a signal and wait until the process is gone."""
         if self.process is not None:
             self.process.send_signal(number)
-            self.process.wait(timeout=30)
+            self.process.wait(timeout=PATIENCE_SECONDS)
             self.process = None
 
     def terminate(self) -> None:

@@ -24,7 +24,13 @@ HOOKS = [{"type": "INSTALLED", "path": "/installed"}, {"type": "DELETED", "path"
 
 def enveloped(message: Message, name: str) -> Envelope[Message]:
     return Envelope(
-        id=name, source="/tests", subject=message.key(), time=datetime.now(UTC), data=message, correlation_id=name
+        id=name,
+        source="/tests",
+        subject=message.key(),
+        time=datetime.now(UTC),
+        data=message,
+        correlation_id=name,
+        causation_id=None,
     )
 
 

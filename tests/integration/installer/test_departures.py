@@ -28,7 +28,13 @@ async def process(database: Database, clock: DatabaseClock) -> Process:
 async def hears(process: Process, clock: DatabaseClock, workspace_id: str, version: int, *, deleted: bool) -> None:
     message = WorkspaceChanged(workspace_id=workspace_id, version=version, deleted=deleted)
     envelope: Envelope[Message] = Envelope(
-        id=f"e{version}", source="/t", subject=workspace_id, time=clock.now(), data=message, correlation_id="c"
+        id=f"e{version}",
+        source="/t",
+        subject=workspace_id,
+        time=clock.now(),
+        data=message,
+        correlation_id="c",
+        causation_id=None,
     )
     await process.known.workspaces.apply([envelope])
 
@@ -78,13 +84,17 @@ async def test_a_process_that_dies_in_the_middle_leaves_the_workspace_due(
         assert document["seq"] == 3, "told once"
 
 
-async def test_the_topic_read_again_changes_nothing_and_a_second_end_counts(
+async def test_the_topic_read_again_tells_nothing_new_and_a_second_end_counts(
     process: Process, database: Database, clock: DatabaseClock
 ) -> None:
     workspace = new_id()
-    await hears(process, clock, workspace, 1, deleted=True)
-    await process.departures.round()
-    await hears(process, clock, workspace, 1, deleted=True)
+    first = await installed(process, clock, workspace)
+    for _ in range(2):
+        await hears(process, clock, workspace, 1, deleted=True)
+        await process.departures.round()
+        document = await database["installations"].find_one({"_id": first})
+        assert document is not None
+        assert (document["state"], document["seq"]) == ("UNINSTALLED", 3)
     assert await database["workspaces"].find_one({"deleted": True, "settled": None}) is None
 
     await hears(process, clock, workspace, 2, deleted=False)

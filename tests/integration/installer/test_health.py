@@ -163,7 +163,13 @@ async def test_an_operators_notice_makes_wait_and_an_outages_does_not(
 
     async def hear(message: MaintenanceNoticeRaised | MaintenanceNoticeCleared) -> None:
         envelope: Envelope[Message] = Envelope(
-            id="e", source="/t", subject=message.scope, time=fixed_clock.now(), data=message, correlation_id="c"
+            id="e",
+            source="/t",
+            subject=message.scope,
+            time=fixed_clock.now(),
+            data=message,
+            correlation_id="c",
+            causation_id=None,
         )
         await notices.apply([envelope])
         await process.look()

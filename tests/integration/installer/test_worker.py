@@ -20,6 +20,7 @@ from shared.plumbing.outcomes import Outcome
 from tests.integration.installer.processes import Process, Sent, Wire, checking, limits, requested
 from tests.unit.installer.story import NOT_SEEN, OK, TIMEOUT, USER, addon
 from tests.users import new_id
+from tests.waiting import eventually
 
 Make = Callable[..., Awaitable[Process]]
 
@@ -44,7 +45,7 @@ async def process(database: Database, clock: DatabaseClock, wire: Wire) -> Async
 
     yield make
     for one in made:
-        await one.stop()
+        await one.die()
 
 
 def reply(one: Installation) -> Envelope[Message]:
@@ -63,6 +64,7 @@ def reply(one: Installation) -> Envelope[Message]:
         time=one.requested_at,
         data=data,
         correlation_id="c",
+        causation_id=None,
     )
 
 
@@ -79,18 +81,12 @@ async def in_checking(process: Process, number: int, **other: Any) -> list[Insta
     return ones
 
 
-async def until(condition: Callable[[], Awaitable[bool]], within: float = 15) -> None:
-    async with asyncio.timeout(within):
-        while not await condition():
-            await asyncio.sleep(0.02)
-
-
-async def reach(process: Process, ones: Sequence[Installation], state: State, within: float = 15) -> None:
+async def reach(process: Process, ones: Sequence[Installation], state: State) -> None:
     async def there() -> bool:
         which = {"_id": {"$in": [one.id for one in ones]}, "state": state}
         return await process.store.collection.count_documents(which) == len(ones)
 
-    await until(there, within)
+    await eventually(there)
 
 
 def attempts(wire: Wire, kind: Kind = Kind.INSTALLED) -> Counter[tuple[str, int, int]]:
@@ -122,7 +118,7 @@ async def test_three_processes_begin_each_due_attempt_once(process: Make, wire: 
     around = Surroundings(addon=addon())  # nobody has a slot, so all become due
     await first.store.apply([(one.id, Checked(one.id, reply(one).data, around)) for one in ones])  # type: ignore[arg-type] # a WorkspaceChecked
     await asyncio.gather(process("p2"), process("p3"), process("p4"))
-    await reach(first, ones, State.INSTALLED, 30)
+    await reach(first, ones, State.INSTALLED)
     assert set(attempts(wire).values()) == {1}
     assert len(wire.sent) == 300
     assert len({sent.process for sent in wire.sent}) == 3, "nobody had it all"
@@ -150,8 +146,8 @@ async def test_a_dead_process_is_replaced_after_its_leases(process: Make, wire: 
     first = await process("p1")
     ones = await in_checking(first, 20)
     await answered(first, ones)
-    await until(lambda: sent_at_least(wire, 20))
-    first.die()
+    await eventually(lambda: len(wire.sent) >= 20)
+    await first.die()
     second = await process("p2")
     await reach(second, ones, State.INSTALLED)
     assert {(sent.process, sent.number, sent.attempt) for sent in wire.sent} == {("p1", 1, 1), ("p2", 1, 2)}
@@ -159,7 +155,7 @@ async def test_a_dead_process_is_replaced_after_its_leases(process: Make, wire: 
 
 async def test_a_living_process_keeps_a_slow_call(process: Make, wire: Wire) -> None:
     async def slow(_: Sent) -> Answer:
-        await asyncio.sleep(4)
+        await asyncio.sleep(4.5)  # longer than a lease
         return OK
 
     wire.behave = slow
@@ -185,7 +181,7 @@ async def test_two_processes_that_both_believe_they_own_a_call_do_no_harm(proces
     ones = await in_checking(first, 10)
     await answered(first, ones)
     second = await process("p2")
-    await until(lambda: sent_at_least(wire, 20))
+    await eventually(lambda: len(wire.sent) >= 20)
     awake.set()
     await reach(second, ones, State.INSTALLED)
     for one in ones:
@@ -247,7 +243,7 @@ async def test_a_breaker_or_a_notice_makes_wait_and_its_end_makes_go_on(process:
     first = await process("p1", retry_schedule="0,30")
     ones = await in_checking(first, 5)
     await answered(first, ones)
-    await until(lambda: sent_at_least(wire, 5))
+    await eventually(lambda: len(wire.sent) >= 5)
     first.health.obstacles["timer"] = WaitingFor.ADDON
     more = await in_checking(first, 5)
     await answered(first, more)
@@ -274,7 +270,7 @@ async def test_the_next_generation_follows_at_the_heels_of_the_clean_up(process:
     await answered(first, nexts)
     await reach(first, nexts, State.WAITING)
     refuse = False
-    await reach(first, nexts, State.INSTALLED, within=5)
+    await reach(first, nexts, State.INSTALLED)
     before = await first.store.find(ones[0].id)
     assert before is not None
     assert (before.cleanup, before.superseded) == (Cleanup.CLOSED, True)
@@ -292,13 +288,13 @@ async def test_an_installed_that_was_heard_late_is_followed_by_another_deleted(p
     first = await process("p1", start=False)
     ones = await in_checking(first, 1)
     await answered(first, ones)
-    await until(lambda: sent_at_least(wire, 1))
+    await eventually(lambda: wire.sent)
     second = await process("p2")
     await reach(second, ones, State.INSTALLED)
     await second.store.ask(ones[0].id, UninstallAsked(USER))
-    await until(lambda: is_closed(second, ones[0]))
+    await eventually(lambda: is_closed(second, ones[0]))
     awake.set()
-    await until(lambda: sent_at_least(wire, 4))
+    await eventually(lambda: len(wire.sent) >= 4)
     kinds = [(sent.kind, sent.number) for sent in wire.sent]
     assert kinds == [(Kind.INSTALLED, 1), (Kind.INSTALLED, 1), (Kind.DELETED, 2), (Kind.DELETED, 3)]
 
@@ -316,17 +312,17 @@ async def test_unless_the_next_generation_lives_then_that_one_is_told_again(proc
     first = await process("p1", start=False)
     ones = await in_checking(first, 1, workspace_id=workspace)
     await answered(first, ones)
-    await until(lambda: sent_at_least(wire, 1))
+    await eventually(lambda: wire.sent)
     second = await process("p2")
     await reach(second, ones, State.INSTALLED)
     await second.store.ask(ones[0].id, UninstallAsked(USER))
-    await until(lambda: is_closed(second, ones[0]))
+    await eventually(lambda: is_closed(second, ones[0]))
     nexts = await in_checking(second, 1, workspace_id=workspace)
     await answered(second, nexts)
     await reach(second, nexts, State.INSTALLED)
     count = len(wire.sent)
     awake.set()
-    await until(lambda: sent_at_least(wire, count + 1))
+    await eventually(lambda: len(wire.sent) > count)
     last = wire.sent[-1]
     assert (last.installation_id, last.kind, last.number) == (nexts[0].id, Kind.INSTALLED, 2)
 
@@ -349,10 +345,6 @@ async def test_results_wait_for_the_database_and_are_not_lost(process: Make, wir
     await reach(first, ones, State.INSTALLED)
     assert failures == 3
     assert set(attempts(wire).values()) == {1}
-
-
-async def sent_at_least(wire: Wire, number: int) -> bool:
-    return len(wire.sent) >= number
 
 
 async def is_closed(process: Process, one: Installation) -> bool:

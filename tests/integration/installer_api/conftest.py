@@ -110,7 +110,15 @@ class Installer:
         for message in messages:
             (projection,) = [one for one in projections if one.topic == message.topic]
             batch: Sequence[Envelope[Message]] = [
-                Envelope(id="e", source="/t", subject="s", time=self.clock.now(), data=message, correlation_id="c")
+                Envelope(
+                    id="e",
+                    source="/t",
+                    subject="s",
+                    time=self.clock.now(),
+                    data=message,
+                    correlation_id="c",
+                    causation_id=None,
+                )
             ]
             outcomes += await projection.apply(batch)
         return outcomes

@@ -89,13 +89,20 @@ def upstream(port: int, handler: type[Echo] = Echo) -> Iterator[MortalServer]:
         server.server_close()
 
 
+@contextmanager
+def running_gateway(folder: Path, **env: str) -> Iterator[Stack]:
+    """The real gateway, alone, in front of services that a test may play."""
+    broker = Broker(Engine.EMBEDDED, "none is started")
+    stack = Stack.create(folder, kafka=broker, free_ports=True, replicas={"notifier": 2}, env=env)
+    stack.start("gateway")
+    try:
+        yield stack
+    finally:
+        stack.stop("gateway")
+
+
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    """The real gateway, alone, in front of two notifiers that each test may play."""
-    folder: Path = tmp_path_factory.mktemp("gateway")
-    stack = Stack.create(
-        folder, kafka=Broker(Engine.EMBEDDED, "none is started"), free_ports=True, replicas={"notifier": 2}
-    )
-    stack.start("gateway")
-    yield stack
-    stack.stop("gateway")
+    """The gateway as it is by default."""
+    with running_gateway(tmp_path_factory.mktemp("gateway")) as stack:
+        yield stack

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from deploy.local.process import Daemon, StartError
-from deploy.local.waiting import wait_until
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 PATIENT = [sys.executable, "-c", "import time; print('hello', flush=True); time.sleep(60)"]
 DEAF = [
@@ -25,7 +25,9 @@ def daemon(tmp_path: Path) -> Daemon:
 
 
 def logged(daemon: Daemon, text: str) -> bool:
-    return wait_until(lambda: daemon.log_file.exists() and text in daemon.log_file.read_text(), seconds=10)
+    return wait_until(
+        lambda: daemon.log_file.exists() and text in daemon.log_file.read_text(), seconds=PATIENCE_SECONDS
+    )
 
 
 def test_it_runs_detached_with_closed_stdin_until_it_is_stopped(daemon: Daemon, tmp_path: Path) -> None:
@@ -36,7 +38,7 @@ def test_it_runs_detached_with_closed_stdin_until_it_is_stopped(daemon: Daemon, 
 
     assert os.getsid(pid) == pid
     assert Path(f"/proc/{pid}/fd/0").readlink() == Path(os.devnull)
-    assert daemon.stop(seconds=5)
+    assert daemon.stop(seconds=PATIENCE_SECONDS)
     assert daemon.pid() is None
     assert not daemon.pid_file.exists()
 
@@ -54,7 +56,7 @@ def test_a_killed_one_is_not_found_again(daemon: Daemon, tmp_path: Path) -> None
 
     daemon.signal(signal.SIGKILL)
 
-    assert daemon.wait(seconds=5)
+    assert daemon.wait(seconds=PATIENCE_SECONDS)
     assert daemon.pid_file.exists()
     assert daemon.pid() is None
 
@@ -90,4 +92,4 @@ def test_a_start_that_is_interrupted_leaves_a_process_that_can_be_found(daemon: 
     subprocess.run([sys.executable, "-c", script], check=False, cwd=Path(__file__).parents[3])  # noqa: S603 -- our own
 
     assert daemon.pid() is not None
-    assert daemon.stop(seconds=5)
+    assert daemon.stop(seconds=PATIENCE_SECONDS)

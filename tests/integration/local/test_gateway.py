@@ -5,12 +5,15 @@ import socket
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx
 import pytest
 
 from deploy.local.stack import Stack
-from tests.integration.local.conftest import Echo, upstream
+from tests.integration.local.conftest import Echo, running_gateway, upstream
+from tests.uploads import upload
+from tests.waiting import PATIENCE_SECONDS, wait_until
 
 STRICT = "default-src 'none'; frame-ancestors 'none'"
 
@@ -66,7 +69,7 @@ def test_what_has_no_place_is_a_problem_document(services: None, client: httpx.C
 
 @pytest.mark.parametrize("path", ["/api/auth/../../metrics", "/api/auth/%2e%2e/%2e%2e/metrics", "//metrics"])
 def test_no_detour_leads_to_metrics(gateway: Stack, services: None, path: str) -> None:
-    with socket.create_connection(("127.0.0.1", gateway.plan.ports["gateway"]), timeout=5) as connection:
+    with socket.create_connection(("127.0.0.1", gateway.plan.ports["gateway"]), timeout=20) as connection:
         connection.sendall(f"GET {path} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n".encode())
         status = connection.makefile("rb").readline().split()[1]
 
@@ -164,6 +167,33 @@ def test_forwarded_addresses_come_from_the_gateway_and_never_from_the_caller(
     assert "evil" not in json.dumps(seen)
 
 
+@pytest.mark.parametrize(
+    ("trusted", "forwarded", "seen"),
+    [
+        ("127.0.0.1", "203.0.113.9", "203.0.113.9"),
+        ("127.0.0.1 10.0.0.0/8", "203.0.113.9, 10.1.2.3", "203.0.113.9"),
+        ("127.0.0.1", "6.6.6.6, 203.0.113.9", "203.0.113.9"),
+        ("10.0.0.0/8", "203.0.113.9", "127.0.0.1"),
+    ],
+)
+def test_what_a_trusted_proxy_says_of_the_visitor_is_believed_and_what_the_visitor_says_is_not(
+    tmp_path: Path, trusted: str, forwarded: str, seen: str
+) -> None:
+    with running_gateway(tmp_path, GATEWAY_TRUSTED_PROXIES=trusted) as stack, upstream(stack.plan.ports["auth"]):
+        url = f"http://127.0.0.1:{stack.plan.ports['gateway']}/api/auth/v1/me"
+        answer = httpx.get(url, headers={"X-Forwarded-For": forwarded}, trust_env=False)
+
+    assert answer.json()["headers"]["x-forwarded-for"] == seen
+
+
+def test_headers_beyond_the_limit_are_the_one_refusal_that_is_no_problem_document(client: httpx.Client) -> None:
+    """Caddy's server answers it before any of our rules; the Caddyfile and the page of problems say so."""
+    answer = client.get("/api/auth/v1/me", headers={"X-Padding": "x" * 40_000})
+
+    assert answer.status_code == 431
+    assert answer.headers["Content-Type"].startswith("text/plain")
+
+
 def test_a_body_within_the_limit_arrives(services: None, client: httpx.Client) -> None:
     assert client.post("/api/catalog/v1/addons", content=b"x" * 900_000).json()["length"] == 900_000
 
@@ -172,22 +202,31 @@ def test_the_directory_takes_more_than_the_rest(services: None, client: httpx.Cl
     body, path = b"x" * 2_900_000, "/api/auth/v1/directory/acme/workspaces/65f1c0ffee65f1c0ffee65f1"
 
     assert client.put(path, content=body).json()["length"] == 2_900_000
-    assert client.put(path, content=body * 2).status_code == 413
-    assert client.post("/api/auth/v1/accounts", content=body).json()["slug"] == "body-too-large"
+    assert upload(f"{client.base_url}{path}", body * 2, method="PUT").status == 413
+    assert upload(f"{client.base_url}/api/auth/v1/accounts", body).document["slug"] == "body-too-large"
 
 
-@pytest.mark.parametrize("known_length", [True, False])
-def test_a_body_of_ten_megabytes_is_refused_with_a_problem(
-    services: None, client: httpx.Client, known_length: bool
-) -> None:
-    body = b"x" * 10_000_000
-    chunks = (body[start : start + 65_536] for start in range(0, len(body), 65_536))
+@pytest.mark.parametrize("chunked", [False, True])
+def test_a_body_of_ten_megabytes_is_refused_with_a_problem(services: None, client: httpx.Client, chunked: bool) -> None:
+    answer = upload(f"{client.base_url}/api/catalog/v1/addons", b"x" * 10_000_000, chunked=chunked)
 
-    answer = client.post("/api/catalog/v1/addons", content=body if known_length else chunks)
+    assert (answer.status, answer.content_type) == (413, "application/problem+json")
+    assert answer.document["slug"] == "body-too-large"
 
-    assert answer.status_code == 413
-    assert answer.headers["Content-Type"] == "application/problem+json"
-    assert answer.json()["slug"] == "body-too-large"
+
+def test_a_body_that_declares_too_much_reaches_no_service(gateway: Stack, client: httpx.Client) -> None:
+    """A service hangs up on it, and the half of its answer that is read by then is all that a client gets."""
+    with upstream(gateway.plan.ports["notifier"]) as service:
+        answer = upload(f"{client.base_url}/api/notifier/v1/feedback", b"x" * 1_000_001)
+
+        assert answer.status == 413
+        assert service.connections == []
+
+
+def test_what_is_left_of_a_refused_body_is_not_the_next_request(services: None, client: httpx.Client) -> None:
+    answers = [client.post("/api/catalog/v1/addons", content=b"x" * 2_900_000) for _ in range(20)]
+
+    assert {(one.status_code, one.headers["Connection"]) for one in answers} == {(413, "close")}
 
 
 def test_replicas_share_the_work_and_one_that_is_gone_is_bypassed(gateway: Stack, client: httpx.Client) -> None:
@@ -222,6 +261,46 @@ def test_a_stream_passes_through_as_it_is_made(gateway: Stack) -> None:
 
     assert len(arrived) == 3
     assert arrived[2] - arrived[0] > 0.6
+
+
+SECRETS = {
+    "Authorization": "Bearer in-a-bearer-header",
+    "Cookie": "__Host-refresh=in-a-cookie",
+    "X-Addon-Token": "in-an-addon-header",
+    "Referer": "https://souk.example/verify?token=in-a-referer",
+}
+
+
+def test_no_secret_of_a_request_is_in_the_log_however_the_request_ends(gateway: Stack) -> None:
+    class Endless(Echo):
+        def do_GET(self) -> None:  # noqa: N802 -- the library's name
+            self.send_response(200)
+            self.send_header("Set-Cookie", "__Host-refresh=in-a-set-cookie")
+            self.send_header("Location", "/?code=in-a-location")
+            self.send_header("Transfer-Encoding", "chunked")
+            self.end_headers()
+            while True:
+                self.wfile.write(b"4\r\ndata\r\n")
+                time.sleep(0.01)
+
+    log = gateway.daemon("gateway").log_file
+    before = len(log.read_text())
+    url = f"http://127.0.0.1:{gateway.plan.ports['gateway']}/api/notifier/v1"
+    with httpx.Client(trust_env=False, headers=SECRETS, timeout=20) as client:
+        with upstream(gateway.plan.ports["notifier"], Endless), upstream(gateway.plan.ports["notifier-2"], Endless):
+            with client.stream("GET", f"{url}/stream?token=in-a-query") as answer:
+                next(answer.iter_raw())  # then the client goes
+            broken = client.stream("GET", f"{url}/feed?token=in-a-query")
+            rest = broken.__enter__().iter_raw()
+            next(rest)  # then the services go
+        with pytest.raises(httpx.RemoteProtocolError):
+            list(rest)
+        assert client.get(f"{url}/none?token=in-a-query").status_code == 502
+
+    assert wait_until(lambda: "/api/notifier/v1/none" in log.read_text()[before:], seconds=PATIENCE_SECONDS)
+    lines = [json.loads(line) for line in log.read_text()[before:].splitlines() if line.startswith("{")]
+    assert {line["logger"] for line in lines} >= {"http.handlers.reverse_proxy", "http.log.access.log0"}
+    assert [line for line in lines if "in-a" in json.dumps(line)] == []
 
 
 def test_a_service_that_is_down_is_told_as_a_problem_to_be_repeated(gateway: Stack, client: httpx.Client) -> None:

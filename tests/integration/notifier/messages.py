@@ -105,9 +105,9 @@ def installation(
     )
 
 
-def installed(user: Person, workspace_id: str, key: str = ADDON) -> AddOnInstalled:
+def installed(user: Person, workspace_id: str, key: str = ADDON, installation_id: str | None = None) -> AddOnInstalled:
     return AddOnInstalled(
-        installation_id=new_id(),
+        installation_id=installation_id or new_id(),
         workspace_id=workspace_id,
         addon_key=key,
         generation=1,

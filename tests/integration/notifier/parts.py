@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
@@ -22,19 +22,6 @@ from shared.plumbing.tasks import end
 from tests.integration.notifier.mailbox import MailBox
 from tests.integration.notifier.messages import KEY, Person
 from tests.users import PUBLIC_URL, bearer, trust_test_users
-
-
-async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> Any:
-    """The first true answer of `check`, which may be a coroutine function. Raises AssertionError when time is up."""
-    end = asyncio.get_running_loop().time() + seconds
-    while True:
-        found = check()
-        if isinstance(found, Awaitable):
-            found = await found
-        if found:
-            return found
-        assert asyncio.get_running_loop().time() < end, "it did not happen"
-        await asyncio.sleep(0.02)
 
 
 @dataclass
@@ -71,6 +58,7 @@ class Notifier:
             time=self.clock.now() - age,
             data=message,
             correlation_id="c-1",
+            causation_id=None,
             seq=seq,
             position=Position(*part, self.offsets[part]),
         )
@@ -118,7 +106,7 @@ async def notifier(
             "mail_from": "Souk <no-reply@souk.example>",
             "digest_wait_seconds": 0,
             "digest_every_seconds": 1,
-            "notice_after_seconds": 0.3,
+            "notice_after_seconds": 1,
             "clear_after_seconds": 0.3,
             "feedback_per_hour": 3,
             **fields,

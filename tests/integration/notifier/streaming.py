@@ -17,8 +17,8 @@ from aiohttp import web
 from fastapi import FastAPI
 
 from tests.integration.notifier.messages import KEY
-from tests.integration.notifier.parts import eventually
 from tests.users import PUBLIC_URL, jwks
+from tests.waiting import PATIENCE_SECONDS, eventually
 
 ROOT = Path(__file__).parents[3]
 
@@ -39,9 +39,9 @@ class Stream:
         self.response = response
         self._lines = response.aiter_lines()
 
-    async def next(self, seconds: float = 10.0) -> Event:
+    async def next(self) -> Event:
         """The next event or heartbeat. Raises StopAsyncIteration at the end."""
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(PATIENCE_SECONDS):
             fields: dict[str, str] = {}
             async for line in self._lines:
                 if line == ": heartbeat":
@@ -53,9 +53,9 @@ class Stream:
                     return Event(fields["event"], json.loads(fields["data"]), fields.get("id"))
         raise StopAsyncIteration
 
-    async def until(self, event: str, seconds: float = 10.0) -> Event:
+    async def until(self, event: str) -> Event:
         """The next event of this name; what comes before is passed over."""
-        while (found := await self.next(seconds)).event != event:
+        while (found := await self.next()).event != event:
             pass
         return found
 
@@ -72,7 +72,7 @@ async def stream(
     """An open stream."""
     resume = {"Last-Event-ID": last_event_id} if last_event_id else {}
     async with (
-        httpx.AsyncClient(base_url=base, timeout=httpx.Timeout(5, read=30)) as client,
+        httpx.AsyncClient(base_url=base, timeout=PATIENCE_SECONDS) as client,
         client.stream("GET", path, headers={**headers, **resume}) as response,
     ):
         if response.status_code != 200:
@@ -163,4 +163,4 @@ async def ready(one: Replica, internal_port: int) -> None:
         except httpx.HTTPError:
             return False
 
-    await eventually(answers, 30)
+    await eventually(answers)

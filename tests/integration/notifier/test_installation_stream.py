@@ -8,7 +8,7 @@ import pytest
 from services.notifier import access
 from shared.contracts.installer import Outcome as InstallOutcome
 from shared.contracts.installer import State
-from tests.integration.notifier.messages import Person, installation, workspace
+from tests.integration.notifier.messages import Person, installation, installed, workspace
 from tests.integration.notifier.parts import Notifier
 from tests.integration.notifier.streaming import slug, stream
 from tests.users import new_id
@@ -16,27 +16,57 @@ from tests.users import new_id
 V1 = "/api/notifier/v1"
 
 
-async def test_an_installation_sends_its_state_now_and_each_newer_one(souk: Notifier, base: str) -> None:
+async def test_an_installation_sends_its_state_and_then_what_is_new(souk: Notifier, base: str) -> None:
     ada, space, install = Person(), new_id(), new_id()
     await souk.tell(workspace(space, [ada]), installation(install, space, ada, version=3, trouble=True))
-    path = f"{V1}/installations/{install}/stream"
-    async with stream(base, path, souk.headers(ada)) as events:
-        first = await events.next()
-        done: dict[str, Any] = {"state": State.INSTALLED, "outcome": InstallOutcome.INSTALLED, "seq": 2}
+    done: dict[str, Any] = {"state": State.INSTALLED, "outcome": InstallOutcome.INSTALLED, "seq": 2}
+    async with stream(base, f"{V1}/installations/{install}/stream", souk.headers(ada)) as events:
+        now = await events.next()
+        await souk.receive(souk.envelope(installed(ada, space, installation_id=install), seq=2))
+        event = await events.next()
         await souk.tell(installation(install, space, ada, version=5, **done))
-        second = await events.next()
-    async with stream(base, path, souk.headers(ada), second.id) as events:
-        await souk.tell(installation(install, space, ada, version=6, state=State.UNINSTALLED))
-        third = await events.next()
+        state = await events.next()
 
-    assert (first.event, first.id, first.data["state"], first.data["screen"]) == (
-        "state",
-        "3",
-        "DELIVERING",
-        "maintenance",
-    )
-    assert (second.id, second.data["outcome"], second.data["seq"], second.data["screen"]) == ("5", "installed", 2, None)
-    assert (third.id, third.data["state"]) == ("6", "UNINSTALLED")
+    assert (now.event, now.id, now.data["state"], now.data["screen"]) == ("state", "1", "DELIVERING", "maintenance")
+    assert (event.event, event.id, event.data["seq"]) == ("AddOnInstalled", "2", 2)
+    assert event.data["data"]["installation_id"] == install
+    assert (state.event, state.id, state.data["outcome"], state.data["screen"]) == ("state", "2", "installed", None)
+
+
+async def test_it_resumes_with_the_state_and_each_event_after_the_last_once(souk: Notifier, base: str) -> None:
+    ada, space, install, other = Person(), new_id(), new_id(), new_id()
+    told = [souk.envelope(installed(ada, space, installation_id=install), seq=seq) for seq in (1, 2, 3)]
+    again = [souk.envelope(one.data, event_id=one.id, seq=one.seq) for one in told[:2]]
+    foreign = souk.envelope(installed(ada, space, installation_id=other), seq=2)
+    await souk.tell(workspace(space, [ada]), installation(install, space, ada, version=9, seq=3))
+    await souk.receive(*told[:2], *again, told[2], foreign)
+    path = f"{V1}/installations/{install}/stream"
+
+    for version, last, expected in ((10, "1", [2, 3]), (11, "0", [1, 2, 3]), (12, "3", [])):
+        async with stream(base, path, souk.headers(ada), last) as events:
+            state = await events.next()
+            seen = [await events.next() for _ in expected]
+            await souk.tell(installation(install, space, ada, version=version, seq=3))
+            after = await events.next()
+
+        assert (state.event, state.id, state.data["seq"]) == ("state", last, 3)
+        assert [(one.event, one.id, one.data["seq"]) for one in seen] == [
+            ("AddOnInstalled", str(seq), seq) for seq in expected
+        ]
+        assert (after.event, after.id) == ("state", "3")
+
+
+async def test_whoever_comes_without_a_position_hears_no_event_that_the_state_holds(souk: Notifier, base: str) -> None:
+    ada, space, install = Person(), new_id(), new_id()
+    await souk.tell(workspace(space, [ada]), installation(install, space, ada, version=9, seq=2))
+    async with stream(base, f"{V1}/installations/{install}/stream", souk.headers(ada)) as events:
+        state = await events.next()
+        late = [souk.envelope(installed(ada, space, installation_id=install), seq=seq) for seq in (1, 2, 3)]
+        await souk.receive(*late)
+        event = await events.next()
+
+    assert (state.event, state.id) == ("state", "2")
+    assert (event.event, event.id) == ("AddOnInstalled", "3")
 
 
 async def test_the_stream_of_an_install_just_accepted_waits_for_its_state(souk: Notifier, base: str) -> None:

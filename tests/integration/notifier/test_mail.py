@@ -15,13 +15,14 @@ from structlog.testing import capture_logs
 
 from services.notifier import postman
 from services.notifier.digests import Digests
-from services.notifier.handlers import UnknownTemplateError
 from shared.plumbing.mongo import Database
 from shared.plumbing.outcomes import Outcome
+from shared.plumbing.records import DataFault
 from tests.integration.notifier.mailbox import MailBox, only_souk, server_context, text_of
 from tests.integration.notifier.messages import Person, account, addon, failed, installed, send_mail, workspace
-from tests.integration.notifier.parts import Notifier, eventually, notifier
+from tests.integration.notifier.parts import Notifier, notifier
 from tests.users import new_id
+from tests.waiting import eventually
 
 LINK = "http://localhost:8080/api/auth/v1/verify-email?token=s3cr3t-t0ken"
 
@@ -96,7 +97,7 @@ async def test_results_that_come_together_share_a_mail_and_the_next_waits_a_minu
     database: Database, mongo_url: str, mailbox: MailBox
 ) -> None:
     ada, bob, space = Person(), Person(), new_id()
-    async with notifier(database, mongo_url, mailbox, digest_wait_seconds=0.3, digest_every_seconds=2) as souk:
+    async with notifier(database, mongo_url, mailbox, digest_wait_seconds=1, digest_every_seconds=2) as souk:
         await souk.tell(account(ada, souk.clock), account(bob, souk.clock), workspace(space, [ada, bob]), addon(bob))
         await souk.tell(installed(ada, space), failed(ada, space), installed(bob, space))
         (digest,) = await eventually(lambda: mailbox.to(ada.address))
@@ -110,7 +111,7 @@ async def test_results_that_come_together_share_a_mail_and_the_next_waits_a_minu
     assert "* Time Cards was not installed in Acme" in text_of(digest)
     assert "In the add-on's words: “No seats.”" in text_of(digest)
     assert mailbox.to(ada.address)[1]["Subject"] == "Time Cards was not installed in Acme"
-    assert 1.5 < waited < 5
+    assert waited > 1.5
     assert [mail["Subject"] for mail in mailbox.to(bob.address)] == ["Time Cards is installed in Acme"]
 
 
@@ -207,7 +208,7 @@ async def test_a_command_with_an_unknown_template_is_set_aside(
     database: Database, mongo_url: str, mailbox: MailBox
 ) -> None:
     async with notifier(database, mongo_url, mailbox, working=False) as souk:
-        with pytest.raises(UnknownTemplateError):
+        with pytest.raises(DataFault, match=r"^unknown-version: template birthday$"):
             await souk.tell(send_mail(Person(), souk.clock, LINK, template="birthday"))
 
 
@@ -228,7 +229,7 @@ async def test_three_processes_send_two_hundred_mails_once_each(
         all_three = [await stack.enter_async_context(notifier(database, mongo_url, mailbox)) for _ in range(3)]
         clock = all_three[0].clock
         await all_three[0].tell(*(send_mail(one, clock, LINK) for one in people))
-        await eventually(lambda: len(mailbox.taken) >= 200, 30)
+        await eventually(lambda: len(mailbox.taken) >= 200)
         await eventually(lambda: _none_due(database))
 
     assert sorted(mail["To"] for mail in mailbox.taken) == sorted(one.address for one in people)

@@ -12,9 +12,10 @@ from shared.plumbing.mongo import Database
 from tests import users
 from tests.integration.notifier.mailbox import MailBox
 from tests.integration.notifier.messages import Person, failed, installation, installed, workspace
-from tests.integration.notifier.parts import Notifier, eventually, notifier
+from tests.integration.notifier.parts import Notifier, notifier
 from tests.integration.notifier.streaming import served, slug, stream
 from tests.users import new_id
+from tests.waiting import eventually
 
 V1 = "/api/notifier/v1"
 
@@ -34,7 +35,7 @@ def _listeners(souk: Notifier) -> int:
 async def test_a_stream_ends_with_its_token(souk: Notifier, base: str) -> None:
     ada, space, install = Person(), new_id(), new_id()
     await souk.tell(workspace(space, [ada]), installation(install, space, ada))
-    token = short_token(souk, ada, 2)
+    token = short_token(souk, ada, 4)
     async with (
         stream(base, f"{V1}/stream?workspace={space}", token) as first,
         stream(base, f"{V1}/installations/{install}/stream", token) as second,

@@ -13,7 +13,8 @@ from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.mongo import Database, Document
 from tests.integration.notifier.mailbox import MailBox
 from tests.integration.notifier.messages import Person, account, addon, health, send_mail
-from tests.integration.notifier.parts import Notifier, eventually
+from tests.integration.notifier.parts import Notifier
+from tests.waiting import eventually
 
 
 async def test_what_one_process_holds_no_other_gets(database: Database, clock: DatabaseClock) -> None:

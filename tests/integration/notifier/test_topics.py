@@ -27,8 +27,9 @@ from tests.integration.notifier.messages import (
     send_mail,
     workspace,
 )
-from tests.integration.notifier.parts import Notifier, eventually, notifier
+from tests.integration.notifier.parts import Notifier, notifier
 from tests.users import new_id
+from tests.waiting import eventually
 
 
 @contextlib.asynccontextmanager
@@ -58,7 +59,7 @@ async def reading(souk: Notifier, kafka: str) -> AsyncIterator[set[str]]:
 
 async def send(souk: Notifier, messages: Sequence[Envelope[Message]]) -> None:
     """As the other services would."""
-    await eventually(lambda: souk.service.producer.connected, 20)
+    await eventually(lambda: souk.service.producer.connected)
     for one in messages:
         await souk.service.producer.send(to_record(one))
 
@@ -89,15 +90,15 @@ async def test_reading_all_topics_again_mails_nobody_twice(connected: Notifier, 
     ]
     await send(souk, [souk.envelope(one) for one in state])
     async with reading(souk, kafka):
-        await eventually(lambda: souk.database["installations"].find_one({"addon_key": key}), 60)
+        await eventually(lambda: souk.database["installations"].find_one({"addon_key": key}))
         await send(souk, [*mails, *results, *down])
-        await eventually(lambda: len(mailbox.to(ada.address)) == 3, 30)
-        await eventually(lambda: len(mailbox.to(bob.address)) == 2, 30)
+        await eventually(lambda: len(mailbox.to(ada.address)) == 3)
+        await eventually(lambda: len(mailbox.to(bob.address)) == 2)
     before = len(mailbox.taken)
     entries = await souk.database["feed"].count_documents({"audience": f"workspace:{space}"})
 
     async with reading(souk, kafka) as handled:
-        await eventually(lambda: {one.id for one in (*mails, *results, *down)} <= handled, 60)
+        await eventually(lambda: {one.id for one in (*mails, *results, *down)} <= handled)
         await asyncio.sleep(2.5)  # longer than a digest's pace
 
     subjects = sorted(mail["Subject"] for mail in mailbox.to(ada.address))
@@ -118,13 +119,12 @@ async def test_a_notice_is_a_state_record_that_comes_back_into_the_feed(connecte
     async with reading(souk, kafka):
         body = {"scope": f"addon:{key}", "text": "We move."}
         answer = await souk.client.post("/api/notifier/v1/notices", json=body, headers=operator)
-        await eventually(lambda: souk.database["feed"].find_one({"audience": f"addon:{key}"}), 60)
+        await eventually(lambda: souk.database["feed"].find_one({"audience": f"addon:{key}"}))
         await souk.client.delete(f"/api/notifier/v1/notices/addon:{key}", headers=operator)
         await eventually(
             lambda: souk.database["feed"].find_one(
                 {"event.type": "MaintenanceNoticeCleared", "audience": f"addon:{key}"}
-            ),
-            60,
+            )
         )
     records = await _records(kafka, "notifier.notices.v1", f"addon:{key}")
 
@@ -141,7 +141,9 @@ async def _records(kafka: str, topic: str, key: str) -> list[tuple[dict[str, str
     await consumer.start()
     found: list[tuple[dict[str, str], bytes]] = []
     try:
-        while batch := await consumer.getmany(timeout_ms=3000):
+        ends = await consumer.end_offsets(consumer.assignment())
+        while any([await consumer.position(part) < end for part, end in ends.items()]):
+            batch = await consumer.getmany(timeout_ms=200)
             mine = [one for records in batch.values() for one in records if one.key == key.encode()]
             found += [({name: raw.decode() for name, raw in one.headers}, one.value) for one in mine]
     finally:

@@ -1,4 +1,4 @@
-"""What the tests of the plumbing send, and how they wait."""
+"""What the tests of the plumbing send, and what they run."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 
 from shared.contracts.envelope import Envelope, Message, StateMessage
 from shared.plumbing.clock import DatabaseClock
+from shared.plumbing.tasks import end
 
 
 class Happened(Message):
@@ -37,6 +38,7 @@ def envelope(message: Message, number: int = 1, clock: DatabaseClock | None = No
         time=clock.now(),
         data=message,
         correlation_id="c-1",
+        causation_id=None,
         seq=number,
     )
 
@@ -48,11 +50,4 @@ async def running(*loops: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
         yield
     finally:
         for task in reversed(tasks):
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def until(condition: Callable[[], bool], seconds: float = 20) -> None:
-    async with asyncio.timeout(seconds):
-        while not condition():
-            await asyncio.sleep(0.02)
+            await end(task, again=5)  # consumers finish their batch, and producers flush

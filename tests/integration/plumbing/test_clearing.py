@@ -15,14 +15,15 @@ from shared.plumbing.outbox import OutboxRelay, stored
 from shared.plumbing.outcomes import Outcome, Subscription
 from shared.plumbing.producer import Producer
 from shared.plumbing.state_relay import StateRelay
-from tests.integration.plumbing.parts import Happened, Thing, envelope, running, until
+from tests.integration.plumbing.parts import Happened, Thing, envelope, running
+from tests.waiting import eventually
 
 
 @pytest.fixture
 async def producer(kafka: str, topics: tuple[Topic, Topic]) -> AsyncIterator[Producer]:
     made = Producer(kafka, "tests")
     async with running(made.run):
-        await until(lambda: made.connected)
+        await eventually(lambda: made.connected)
         yield made
 
 
@@ -43,6 +44,7 @@ def thing(document: Document) -> Envelope[StateMessage]:
         time=document["state_marked_at"],
         data=Thing(name=document["_id"], version=document["version"]),
         correlation_id="c-1",
+        causation_id=None,
     )
 
 
@@ -55,7 +57,7 @@ async def sent_by(relay: OutboxRelay, documents: Collection, entries: list[Docum
         taken.extend(relay.take("a"))
         return bool(taken)
 
-    await until(took)
+    await eventually(took)
     return taken
 
 
@@ -72,9 +74,7 @@ async def test_whoever_writes_next_takes_along_what_was_sent(
         assert document["outbox"] == entries, "taken is not cleared"
 
         relay.give_back("a", ["a:1"])
-        async with asyncio.timeout(5):
-            while "outbox_since" in (await documents.find_one({"_id": "a"}) or {}):
-                await asyncio.sleep(0.02)
+        await eventually(lambda: documents.find_one({"_id": "a", "outbox_since": None}))
 
 
 async def test_what_waits_to_be_cleared_is_cleared_when_the_process_ends(
@@ -101,9 +101,7 @@ async def test_one_update_clears_the_mark_and_the_events(
     async with running(relay.run, states.run):
         relay.give_back("a", await sent_by(relay, documents, entries))
         states.mark(["a"])
-        async with asyncio.timeout(5):
-            while "state_marked_at" in (document := await documents.find_one({"_id": "a"}) or {}):
-                await asyncio.sleep(0.02)
+        document = await eventually(lambda: documents.find_one({"_id": "a", "state_marked_at": None}))
     assert document["outbox"] == []
     assert "outbox_since" not in document
     assert document["state_sent_at"] <= clock.now()
@@ -125,9 +123,7 @@ async def test_events_are_cleared_also_if_the_state_changes_while_it_is_sent(
     async with running(relay.run, states.run):
         relay.give_back("a", await sent_by(relay, documents, entries))
         states.mark(["a"])
-        async with asyncio.timeout(5):
-            while "outbox_since" in (document := await documents.find_one({"_id": "a"}) or {}):
-                await asyncio.sleep(0.02)
+        document = await eventually(lambda: documents.find_one({"_id": "a", "outbox_since": None}))
         assert "state_marked_at" in document, "the newest state is not sent yet"
 
 
@@ -152,9 +148,9 @@ async def test_a_consumer_waits_for_records_in_its_poll(
 
     made = Consumers("patient", kafka, (Subscription(topics[0], (Happened,), handle),), letters)
     async with running(made.run):
-        await until(lambda: bool(made.progress) and made.progress[0].subscriber.consumer is not None)
+        await eventually(lambda: bool(made.progress) and made.progress[0].subscriber.consumer is not None)
         consumer = made.progress[0].subscriber.consumer
-        await until(lambda: bool(consumer.assignment()))
+        await eventually(lambda: bool(consumer.assignment()))
         began = asyncio.get_running_loop().time()
         assert await consumer.getmany(timeout_ms=1) == {}
         assert asyncio.get_running_loop().time() - began >= timedelta(milliseconds=POLL_MS).total_seconds() / 2

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.waiting import PATIENCE_SECONDS
+
 
 @dataclass
 class Directory:
@@ -26,7 +28,7 @@ class Directory:
             return next((body for body in bodies if body["version"] == version), None)
 
         with self.came:
-            assert self.came.wait_for(found, timeout=20), f"version {version} did not come"
+            assert self.came.wait_for(found, timeout=PATIENCE_SECONDS), f"version {version} did not come"
             body = found()
         assert body
         return body

@@ -87,7 +87,7 @@ class Marketplace:
             f"{base_url}/lifecycle/{HOOKS[kind]}",
             headers=self.headers(kind, addon_id, number=number, sub=key),
             json=self.body(kind, addon_id, key=key) | more,
-            timeout=5,
+            timeout=30,
         )
 
 

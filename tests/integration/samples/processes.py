@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -10,16 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from deploy.local.ports import free
+from tests.waiting import PATIENCE_SECONDS
+
 ROOT = Path(__file__).parents[3]
-START_SECONDS = 30
-STOP_SECONDS = 20
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+    return free(["port"])["port"]
 
 
 @contextmanager
@@ -38,7 +35,7 @@ def running(module: str, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]
             reader = _wait_until_started(process)
             yield process
             process.send_signal(signal.SIGTERM)
-            assert process.wait(STOP_SECONDS) == 0
+            assert process.wait(PATIENCE_SECONDS) == 0
             reader.join()
         finally:
             process.kill()
@@ -46,7 +43,7 @@ def running(module: str, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]
 
 def _wait_until_started(process: subprocess.Popen[str]) -> threading.Thread:
     assert process.stdout
-    too_late = threading.Timer(START_SECONDS, process.kill)
+    too_late = threading.Timer(PATIENCE_SECONDS, process.kill)
     too_late.start()
     lines = []
     for line in process.stdout:

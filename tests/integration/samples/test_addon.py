@@ -220,7 +220,7 @@ def test_late_answer_has_its_effect_before_the_caller_gives_up(addon: Running, a
             f"{addon.url}/lifecycle/installed",
             headers=market.headers("INSTALLED", addon_id),
             json=market.body("INSTALLED", addon_id),
-            timeout=1,
+            timeout=3,
         )
     assert addon.install(addon_id)["status"] == "ACTIVE"
     answer = market.call(addon.url, "INSTALLED", addon_id)
@@ -237,7 +237,7 @@ def test_hanging_call_gets_no_answer(addon: Running, addon_id: str, applied: boo
             f"{addon.url}/lifecycle/installed",
             headers=market.headers("INSTALLED", addon_id),
             json=market.body("INSTALLED", addon_id),
-            timeout=1,
+            timeout=3,
         )
     [call] = addon.calls(addon_id)
     assert (call["applied"], call["status"]) == (applied, None)

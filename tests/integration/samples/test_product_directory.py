@@ -10,6 +10,7 @@ import pytest
 
 from tests.integration.samples.directory import Directory, served
 from tests.integration.samples.processes import free_port, running
+from tests.waiting import PATIENCE_SECONDS
 
 ADA = ("ada@acme.example", "correct-horse-1")
 MAX = ("max@acme.example", "correct-horse-2")
@@ -78,7 +79,7 @@ def test_refused_push_is_repeated_until_it_is_accepted(product: httpx.Client, di
     directory.status = 503
     workspace_id = product.post("/api/workspaces", json={"name": "Kitchen"}).json()["id"]
     with directory.came:
-        assert directory.came.wait_for(lambda: len(directory.received) >= 2, timeout=20)
+        assert directory.came.wait_for(lambda: len(directory.received) >= 2, timeout=PATIENCE_SECONDS)
         directory.received.clear()
         directory.status = 200
     assert directory.wait_for(workspace_id, 1)["name"] == "Kitchen"

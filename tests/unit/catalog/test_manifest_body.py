@@ -152,6 +152,19 @@ def test_a_pair_of_surrogates_is_one_character() -> None:
     assert parse_manifest_bytes(b'{"name": "\\ud83d\\ude00"}') == {"name": "😀"}
 
 
+def test_what_is_too_large_is_not_looked_at_value_by_value() -> None:
+    """A look at a million values takes seconds; a count of their bytes does not, and no NUL among them is found."""
+    assert [error.rule for error in validate_manifest({"a": ["\0"] * 40_000}).errors] == ["size"]
+
+
+def test_what_is_nested_too_deep_to_be_counted_is_refused_for_its_depth() -> None:
+    deep: Json = {}
+    for _ in range(50_000):
+        deep = {"a": deep}
+
+    assert [error.rule for error in validate_manifest(deep).errors] == ["depth"]
+
+
 def test_the_same_bounds_hold_for_json_that_did_not_come_as_bytes() -> None:
     assert [error.rule for error in validate_manifest(nested(13)).errors] == ["depth"]
     assert [error.rule for error in validate_manifest(a_manifest(description="ü" * 100_000)).errors] == ["size"]

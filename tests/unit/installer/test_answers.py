@@ -53,6 +53,7 @@ def test_whose_side_a_status_is_on() -> None:
         (NotSent("dns"), Result.NOT_SEEN, Side.NETWORK),
         (NotSent("tls"), Result.NOT_SEEN, Side.ADDON),
         (NotSent("held-back"), Result.NOT_SEEN, Side.US),
+        (NotSent("resolver-busy"), Result.NOT_SEEN, Side.US),
         (OutcomeUnknown("timeout"), Result.UNKNOWN, Side.ADDON),
         (OutcomeUnknown("reset"), Result.UNKNOWN, Side.NETWORK),
     ],

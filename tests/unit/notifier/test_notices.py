@@ -3,10 +3,11 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from services.notifier.notices import changed, render, standing
+from services.notifier.notices import Origin, changed, render, standing
 from shared.contracts.notifier import MaintenanceNoticeCleared, MaintenanceNoticeRaised
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+ORIGIN = Origin(correlation_id="outage:a-b:1", causation_id="a-b:v2")
 LATER = datetime(2026, 3, 1, 13, 0, tzinfo=UTC)
 
 
@@ -28,25 +29,26 @@ def test_an_operators_notice_hides_that_of_an_outage() -> None:
 
 
 def test_writing_what_is_there_changes_nothing() -> None:
-    assert changed(notice(outage=slot("x")), {"outage": slot("x")}, LATER, "c") is None
-    assert changed(None, {"operator": None, "outage": None}, LATER, "c") is None
+    assert changed(notice(outage=slot("x")), {"outage": slot("x")}, LATER, ORIGIN) is None
+    assert changed(None, {"operator": None, "outage": None}, LATER, ORIGIN) is None
 
 
 def test_clearing_the_last_notice_remembers_what_it_was() -> None:
-    fields = changed(notice(outage=slot("x")), {"outage": None}, LATER, "c2")
+    fields = changed(notice(outage=slot("x")), {"outage": None}, LATER, ORIGIN)
 
     assert fields == {
         "outage": None,
         "changed_at": LATER,
         "state_marked_at": LATER,
-        "correlation_id": "c2",
+        "correlation_id": "outage:a-b:1",
+        "causation_id": "a-b:v2",
         "last": {**slot("x"), "cause": "outage"},
         "cleared_at": LATER,
     }
 
 
 def test_clearing_one_of_two_clears_nothing_for_others() -> None:
-    fields = changed(notice(operator=slot("o"), outage=slot("x")), {"operator": None}, LATER, "c")
+    fields = changed(notice(operator=slot("o"), outage=slot("x")), {"operator": None}, LATER, ORIGIN)
 
     assert fields is not None
     assert "cleared_at" not in fields

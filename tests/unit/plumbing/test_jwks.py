@@ -41,7 +41,7 @@ class Issuer:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0)
 
@@ -184,3 +184,28 @@ async def test_the_address_is_read_over_http() -> None:
         for path, status in (("/moved", 302), ("/nothing", 404)):
             with pytest.raises(ValueError, match=f"status {status}"):
                 await fetch_jwks(str(server.make_url(path)))
+
+
+async def test_a_document_that_comes_piece_by_piece_is_read_to_its_end_and_one_without_an_end_is_not() -> None:
+    raw = json.dumps(document(FIRST)).encode()
+
+    async def pieces(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        for start in range(0, len(raw), 100):
+            await response.write(raw[start : start + 100])
+            await asyncio.sleep(0.01)  # so that each is a packet
+        return response
+
+    async def endless(request: web.Request) -> web.StreamResponse:
+        response = web.StreamResponse()
+        await response.prepare(request)
+        while True:
+            await response.write(b" " * 10_000)
+
+    app = web.Application()
+    app.add_routes([web.get("/pieces", pieces), web.get("/endless", endless)])
+    async with TestServer(app) as server:
+        assert json.loads(await fetch_jwks(str(server.make_url("/pieces")))) == document(FIRST)
+        with pytest.raises(ValueError, match="more than 262144 bytes"):
+            await fetch_jwks(str(server.make_url("/endless")))

@@ -10,6 +10,7 @@ from typing import Any, Literal
 import pytest
 import structlog
 
+from shared.plumbing import repeats
 from shared.plumbing.logging import configure_logging
 
 JWT = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJ1In0.c2lnbmF0dXJl"
@@ -154,6 +155,26 @@ def test_chatty_libraries_are_heard_from_warning_up(output: Log, name: str) -> N
     logging.getLogger(name).info("step by step")
     logging.getLogger(name).warning("trouble")
     assert [line["event"] for line in output.lines] == ["trouble"]
+
+
+def test_what_a_library_repeats_is_one_line_and_what_we_say_ourselves_stays(
+    output: Log, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(times: int) -> None:
+        for number in range(times):
+            logging.getLogger("aiokafka.client").error("no connection to node %d", number)
+            structlog.get_logger().info("happened", number=number)
+
+    fail(1_000)
+    monkeypatch.setattr(repeats, "SECONDS", 0.0)
+    fail(1)
+
+    assert [line["event"] for line in output.lines].count("happened") == 1_001
+    repeated = [line for line in output.lines if line["event"] != "happened"]
+    assert [(line["event"], line.get("held_back")) for line in repeated] == [
+        ("no connection to node 0", None),
+        ("no connection to node 0", 999),
+    ]
 
 
 def test_the_access_log_of_the_server_is_off(output: Log) -> None:

@@ -25,7 +25,7 @@ async def test_a_producer_that_ends_while_it_connects_leaves_nothing_open() -> N
     async with await asyncio.start_server(silent, "127.0.0.1", 0) as server:
         port = server.sockets[0].getsockname()[1]
         running = asyncio.create_task(Producer(f"127.0.0.1:{port}", "tests").run())
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await asked.wait()
             running.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -1,6 +1,7 @@
 """What a client may send, and that each of it gets a clear refusal or a result."""
 
 import json
+import tracemalloc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -147,6 +148,8 @@ async def test_odd_numbers_do_no_harm(client: httpx.AsyncClient, number: str) ->
         (b'{"name": "a\xed\xa0\x80b"}', "name"),
         (rb'{"name": "a", "more": {"list": [1, "\u0000"]}}', "more.list.1"),
         (rb'{"name": "a", "more": {"\u0000": 1}}', "more"),
+        (rb'{"more": {"list": [[], {"deep": [0]}, 1]}, "name": "\u0000"}', "name"),
+        (b'{"' + b"x" * 50_000 + rb'": "\u0000"}', "x" * 100),
         (rb'"\u0000"', "body"),
     ],
 )
@@ -155,6 +158,24 @@ async def test_text_that_is_no_text_is_refused_with_its_place(
 ) -> None:
     document = problem(await post(client, body), 422, "invalid-request")
     assert [(error["field"], error["rule"]) for error in document["errors"]] == [(field, "text")]
+
+
+async def test_looking_for_text_that_is_no_text_takes_memory_in_proportion_to_the_body(
+    client: httpx.AsyncClient,
+) -> None:
+    zeros = b"[" + b"0," * 10_000 + b"0]"
+    body = b'{"a%(long)s": %(zeros)s, "name": "\\u0000", "b%(long)s": %(zeros)s}' % {
+        b"long": b"k" * 25_000,
+        b"zeros": zeros,
+    }
+    await post(client, rb'{"name": "\u0000"}')  # whatever is made only once
+    tracemalloc.start()
+    try:
+        problem(await post(client, body), 422, "invalid-request")
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 20 * len(body)
 
 
 @pytest.mark.parametrize("body", [rb'{"name": "\ud83d\ude00"}', rb'{"name": "\\u0000"}', '{"name": "퟿"}'.encode()])

@@ -74,7 +74,7 @@ def logs() -> Iterator[list[Any]]:
 
 
 async def until_logged(logs: list[Any], event: str) -> Any:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not (found := [line for line in logs if line["event"] == event]):
             await asyncio.sleep(0)
     return found[0]
@@ -84,7 +84,7 @@ async def until_logged(logs: list[Any], event: str) -> Any:
 async def connection(port: int) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
     try:
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             yield reader, writer
     finally:
         writer.close()

@@ -40,22 +40,22 @@ async def test_a_connection_is_kept_for_the_next_call(client: OutgoingClient, se
 
 async def test_a_server_that_never_answers_may_have_seen_it(client: OutgoingClient, server: Server) -> None:
     server.script = server.hang
-    failed = await failure(client, at(server), deadline=0.2)
+    failed = await failure(client, at(server), deadline=1)
     assert isinstance(failed, OutcomeUnknown)
     assert failed.reason == "timeout"
     assert len(server.requests) == 1
 
 
 async def test_a_server_that_drips_its_headers_costs_the_deadline(client: OutgoingClient, server: Server) -> None:
-    server.script = server.answer(b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 100, pause=0.02)
+    server.script = server.answer(b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 1000, pause=0.02)
     started = asyncio.get_running_loop().time()
-    assert (await failure(client, at(server), deadline=0.2)).reason == "timeout"
-    assert asyncio.get_running_loop().time() - started < 1
+    assert (await failure(client, at(server), deadline=1)).reason == "timeout"
+    assert asyncio.get_running_loop().time() - started < 10  # the headers take twenty seconds
 
 
 async def test_endless_interim_answers_cost_the_deadline(client: OutgoingClient, server: Server) -> None:
     server.script = server.answer(*[b"HTTP/1.1 103 Early Hints\r\n\r\n"] * 1000, pause=0.005)
-    assert isinstance(await failure(client, at(server), deadline=0.2), OutcomeUnknown)
+    assert isinstance(await failure(client, at(server), deadline=1), OutcomeUnknown)
 
 
 async def test_a_connection_closed_without_an_answer_may_have_been_seen(client: OutgoingClient, server: Server) -> None:
@@ -99,10 +99,10 @@ async def test_every_status_is_an_answer_and_no_redirect_is_followed(
 
 async def test_a_body_that_drips_past_the_deadline_leaves_the_status(client: OutgoingClient, server: Server) -> None:
     server.script = server.answer(b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n", *[b"x"] * 500, pause=0.02)
-    response = await call(client, at(server), deadline=0.3)
+    response = await call(client, at(server), deadline=1)
     assert (response.status, response.body_complete, response.truncated) == (200, False, False)
     assert set(response.body) == set(b"x")
-    assert response.duration > 0.25
+    assert response.duration > 0.9
 
 
 async def test_a_body_that_breaks_off_leaves_the_status(client: OutgoingClient, server: Server) -> None:
@@ -115,7 +115,7 @@ async def test_a_chunked_body_that_is_broken_leaves_the_status(client: OutgoingC
     server.script = server.answer(
         b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"zz\r\nnot chunked\r\n", pause=0.05
     )
-    response = await call(client, at(server), deadline=0.5)
+    response = await call(client, at(server), deadline=1)
     assert (response.status, response.body_complete) == (200, False)
 
 
@@ -160,8 +160,8 @@ async def test_proxies_of_the_environment_are_not_used(
 
 async def test_servers_that_hang_cost_only_their_own_slots(client: OutgoingClient, server: Server) -> None:
     server.script = server.hang
-    hanging = [asyncio.create_task(failure(client, at(server), deadline=2)) for _ in range(200)]
-    async with asyncio.timeout(5):
+    hanging = [asyncio.create_task(failure(client, at(server), deadline=60)) for _ in range(200)]
+    async with asyncio.timeout(30):
         while len(server.requests) < 200:
             await asyncio.sleep(0.01)
         server.script = server.answer(OK)

@@ -1,0 +1,24 @@
+"""Settings for machines that are busy, as one with several workers is: patient where tests wait, sparing elsewhere."""
+
+import functools
+import os
+
+import httpx._config
+import httpx._transports.default
+from hypothesis import HealthCheck, settings
+
+from tests.waiting import PATIENCE_SECONDS
+
+
+def tune() -> None:
+    """Called once in each process, before any test."""
+    # How long an example takes tells of the machine, not of what is tested.
+    settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("busy")
+    # For requests that name no time-out themselves.
+    for step in ("connect", "read", "write", "pool"):
+        setattr(httpx._config.DEFAULT_TIMEOUT_CONFIG, step, PATIENCE_SECONDS)
+    # A request without a client of its own makes a TLS context, at twenty times the cost of a request to this machine.
+    setattr(httpx._transports.default, "create_ssl_context", functools.cache(httpx._config.create_ssl_context))  # noqa: B010 - no public name
+    # Kafka's JVM lives for minutes here, so compiling quickly is worth more than compiling well.
+    os.environ.setdefault("LOCAL_KAFKA_JAVA_OPTIONS", "-Xms128m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1")

@@ -1,0 +1,44 @@
+"""How a run is shared out among workers, as in `pytest -n 4`."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+from xdist.scheduler import LoadScopeScheduling
+
+from deploy.local import ports
+from deploy.local.plan import Plan
+from deploy.local.stack import Stack
+
+RUN_FOLDER = "TEST_RUN_FOLDER"  # the variable by which a run tells its workers
+END_TO_END = "tests/e2e"
+
+
+class Files(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no type information
+    """Gives each file to one worker, and all end-to-end tests to one, because they share a stack."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        file = nodeid.partition("::")[0]
+        return END_TO_END if file.startswith(f"{END_TO_END}/") else file
+
+
+def begin() -> None:
+    """Called in each process of a run: the one that controls the workers, or the only one, and each worker."""
+    if number := os.environ.get("PYTEST_XDIST_WORKER", "").removeprefix("gw"):
+        count = int(os.environ["PYTEST_XDIST_WORKER_COUNT"])
+        # What one worker has chosen and not yet taken, no other worker chooses.
+        ports.FREE_RANGE = ports.FREE_RANGE[int(number) :: count]
+    else:
+        os.environ[RUN_FOLDER] = tempfile.mkdtemp(prefix="souk-tests-")
+
+
+def end() -> None:
+    """Whoever made the folder of the run ends what interrupted workers have left in it, and deletes it."""
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    folder = Path(os.environ.pop(RUN_FOLDER))
+    for saved in folder.glob("*/stack.json"):
+        if plan := Plan.saved(saved.parent):
+            Stack(plan).destroy()
+    shutil.rmtree(folder)

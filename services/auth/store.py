@@ -98,7 +98,7 @@ class Documents(Generic[Model]):
         *,
         missing: Callable[[], Exception],
     ) -> None:
-        self.collection = collection
+        self._collection = collection
         self._model = model
         self._clock = clock
         self._states = states
@@ -110,17 +110,21 @@ class Documents(Generic[Model]):
         found: Model = self._model.model_validate(document)
         return found
 
-    async def find(self, which: Document, projection: Document | None = None) -> Model | None:
+    async def _find(self, which: Document, projection: Document | None = None) -> Model | None:
         """The one that matches."""
-        document = await self.collection.find_one(which, projection)
+        document = await self._collection.find_one(which, projection)
         return None if document is None else self.read(document)
 
     async def get(self, document_id: str) -> Model:
         """The one of this id. Raises the collection's *missing*."""
-        found = await self.find({"_id": document_id})
+        found = await self._find({"_id": document_id})
         if found is None:
             raise self._missing()
         return found
+
+    async def _ids(self, which: Document, limit: int = 0) -> list[str]:
+        """Ids of those that match; all of them, or `limit`."""
+        return [document["_id"] async for document in self._collection.find(which, {"_id": 1}).limit(limit)]
 
     async def insert(self, document: Document, messages: Sequence[Message], cause: Cause) -> bool:
         """Store a new document and what it tells. False if it meets a unique index; nothing is stored then."""
@@ -130,7 +134,7 @@ class Documents(Generic[Model]):
         if entries:
             fresh |= {"seq": seq, "outbox": entries, "outbox_since": now}
         try:
-            await self.collection.insert_one(fresh)
+            await self._collection.insert_one(fresh)
         except DuplicateKeyError:
             return False
         self._tell(document["_id"], entries)
@@ -143,7 +147,7 @@ class Documents(Generic[Model]):
         409 `changed-meanwhile` if others are always faster.
         """
         for _ in range(_TRIES):
-            document = await self.collection.find_one({"_id": document_id})
+            document = await self._collection.find_one({"_id": document_id})
             if document is None:
                 raise self._missing()
             if document["schema"] > SCHEMA:
@@ -168,7 +172,7 @@ class Documents(Generic[Model]):
             update["$push"] = {"outbox": {"$each": entries}}
             update["$min"] = {"outbox_since": now}  # the oldest of what is pending, for the sweeper
         try:
-            done = await self.collection.update_one({"_id": document["_id"], "version": document["version"]}, update)
+            done = await self._collection.update_one({"_id": document["_id"], "version": document["version"]}, update)
         except DuplicateKeyError:
             raise Conflict("taken", "This belongs to another account already") from None
         if not done.matched_count:

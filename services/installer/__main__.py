@@ -15,8 +15,8 @@ from shared.plumbing.settings import PlatformSettings, load
 
 async def _stranded(service: Service, _: argparse.Namespace) -> None:
     database = service.client[service.settings.mongo_database]
-    found = await InstallationQueries(database, service.clock).stranded()
-    sys.stdout.write("".join(f"{one.id} {one.state}\n" for one in found))
+    found = await InstallationQueries(database, service.clock).stranded(thorough=True)
+    sys.stdout.write("".join(f"{installation_id} {state}\n" for installation_id, state in found.items()))
 
 
 if __name__ == "__main__":

@@ -57,4 +57,10 @@ class AddOns:
             webhooks=tuple({"path": hook.path, "event": hook.event} for hook in view.webhooks),
             scopes=view.scopes,
         )
-        return AddOnNow(facts=of_addon(document), snapshot=snapshot, name=document["name"], kid=kid)
+        return AddOnNow(
+            facts=of_addon(document),
+            snapshot=snapshot,
+            name=document["name"],
+            kid=kid,
+            manifest_url=document.get("manifest_url"),
+        )

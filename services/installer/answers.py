@@ -57,7 +57,7 @@ def of_error(error: OutgoingError, duration: timedelta) -> Answer:
 
 
 def of_probe(response: OutgoingResponse) -> Answer:
-    """The meaning of the manifest's status: below 500 somebody is at home."""
+    """The meaning of a probe's status: below 500 somebody is at home."""
     home = response.status < 500  # noqa: PLR2004 - HTTP's border between theirs and ours
     return Answer(
         result=Result.OK if home else Result.UNKNOWN, side=None if home else Side.ADDON, status=response.status

@@ -56,6 +56,18 @@ class Tally:
             cause=answer.text if answer.status is None else f"http-{answer.status}",
         )
 
+    def then(self, later: "Tally") -> "Tally":
+        """Both, `later` having been gathered after this one."""
+        since = later.streak_since if later.succeeded else self.streak_since or later.streak_since
+        return Tally(
+            calls=self.calls + later.calls,
+            failures=self.failures + later.failures,
+            succeeded=self.succeeded or later.succeeded,
+            streak=later.streak if later.succeeded else self.streak + later.streak,
+            streak_since=since,
+            cause=later.cause or self.cause,
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class Breaker:

@@ -12,7 +12,6 @@ from services.installer.keys import AddOnKeys, UnknownKeyError
 from services.installer.messages import Answer
 from shared.plumbing.clock import Clock
 from shared.plumbing.outgoing import OutgoingClient, OutgoingError
-from shared.rules.manifest import join_url
 
 log = structlog.get_logger()
 
@@ -66,13 +65,11 @@ class Caller:
             return answers.of_error(error, timedelta(seconds=time.monotonic() - started))
         return answers.of_response(one.call.kind, response, self._clock.now())
 
-    async def probe(self, base_url: str) -> Answer:
-        """GET the manifest: any answer below 500 shows that somebody is at home."""
+    async def probe(self, url: str) -> Answer:
+        """GET the add-on's manifest or base address: any answer below 500 shows that somebody is at home."""
         started = time.monotonic()
         try:
-            response = await self._client.request(
-                "GET", join_url(base_url, "/manifest"), deadline=self._deadline, max_response=_MAX_ANSWER
-            )
+            response = await self._client.request("GET", url, deadline=self._deadline, max_response=_MAX_ANSWER)
         except OutgoingError as error:
             return answers.of_error(error, timedelta(seconds=time.monotonic() - started))
         return answers.of_probe(response)

@@ -137,6 +137,7 @@ def _common(one: Installation, user_id: str, now: datetime) -> dict[str, object]
         "addon_key": one.addon_key,
         "generation": one.generation,
         "user_id": user_id,
+        "requested_by": one.user_id,
         "occurred_at": now,
     }
 

@@ -135,13 +135,17 @@ class Health:
                 await asyncio.sleep(LOOK_SECONDS)
 
     async def store_counts(self) -> None:
-        """Count all gathered results into the stored breakers."""
+        """Count all gathered results into the stored breakers. What fails stays gathered, and is raised."""
         tallies, self._tallies = self._tallies, {}
-        try:
-            await asyncio.gather(*(self._store(key, tally) for key, tally in tallies.items()))
-        except Exception:
-            self._tallies = {**tallies, **self._tallies}
-            raise
+        results = await asyncio.gather(
+            *(self._store(key, tally) for key, tally in tallies.items()), return_exceptions=True
+        )
+        failed = {key: error for key, error in zip(tallies, results, strict=True) if error is not None}
+        for key in failed:
+            self._tallies[key] = tallies[key].then(self._tallies.get(key, Tally()))
+            self._urgent.set()
+        for error in failed.values():
+            raise error
 
     async def _store(self, addon_key: str, tally: Tally) -> None:
         while True:

@@ -29,6 +29,8 @@ log = structlog.get_logger()
 _SECRET_BYTES = 32  # Standard Webhooks wants 24 to 64
 _REREAD_SECONDS = 5.0
 _ASSIGNMENT_SECONDS = 30.0
+_PATIENCE_SECONDS = 1.0
+"""With the database, where what is in memory will do."""
 
 
 class UnknownKeyError(Exception):
@@ -85,6 +87,18 @@ class AddOnKeys:
         if time.monotonic() - self._read_at >= _REREAD_SECONDS:
             await self._read()
 
+    async def refresh_if_possible(self) -> None:
+        """As `refresh`, for whoever verifies: without the database, the keys in memory are good. Raises without any."""
+        if not self._signing:
+            await self.refresh()
+            return
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS):
+                await self.refresh()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, what was good a moment ago still is
+            log.warning("keys_not_refreshed", error=type(exc).__name__)
+            self._read_at = time.monotonic()
+
     async def signing_key(self, kid: str) -> SigningKey:
         """The key to sign with. Raises UnknownKeyError."""
         if kid not in self._signing:
@@ -105,8 +119,19 @@ class AddOnKeys:
 
     async def pem(self, addon_key: str | None = None) -> str:
         """The public key of the add-on if it has one already, else the default."""
-        found = await self._addons.find_one({"_id": addon_key}, {"kid": 1}) if addon_key else None
-        return (await self.signing_key(found["kid"] if found else self._default)).public_pem()
+        kid = await self._kid_of(addon_key) if addon_key else self._default
+        return (await self.signing_key(kid)).public_pem()
+
+    async def _kid_of(self, addon_key: str) -> str:
+        remembered = self._assigned.get(addon_key)
+        try:
+            async with asyncio.timeout(_PATIENCE_SECONDS if remembered else None):
+                found = await self._addons.find_one({"_id": addon_key}, {"kid": 1})
+        except Exception:
+            if remembered is None:
+                raise
+            return remembered[0].kid
+        return found["kid"] if found else self._default
 
     async def assigned(self, addon_keys: Iterable[str]) -> dict[str, AddOnSecrets]:
         """What signs for each of these add-ons; one seen for the first time is given the default key and a secret."""

@@ -44,7 +44,7 @@ def router(keys: AddOnKeys, access: Access) -> APIRouter:
     )
     async def addon_keys(response: Response) -> dict[str, Any]:
         """Every key that signs add-on tokens (RFC 7517), the default first."""
-        await keys.refresh()
+        await keys.refresh_if_possible()
         response.headers.update(_CACHE)
         return keys.jwks()
 
@@ -53,7 +53,7 @@ def router(keys: AddOnKeys, access: Access) -> APIRouter:
         addon: Annotated[AddOnKey | None, Query(description="Give the key of this add-on")] = None,
     ) -> Response:
         """One key as PEM, for verifiers written for the platform: the add-on's if named, else the default."""
-        await keys.refresh()
+        await keys.refresh_if_possible()
         return PemResponse(await keys.pem(addon), headers=_CACHE)
 
     @api.get(

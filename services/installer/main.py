@@ -21,6 +21,7 @@ from services.installer.saga import Saga
 from services.installer.settings import InstallerSettings
 from services.installer.slots import Slots
 from services.installer.store import InstallationStore
+from services.installer.watchdog import Watchdog
 from services.installer.worker import Worker
 from shared.contracts import installer, topics
 from shared.contracts.auth import WorkspaceChecked
@@ -94,6 +95,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         "attending": rounds.run_attending,
         "departures": Departures(known, store, worker).run,
         "leases": worker.run_leases,
+        "watchdog": Watchdog(store).run,
         "health-counts": health.run_counts,
     }
     return Service(

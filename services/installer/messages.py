@@ -51,6 +51,8 @@ class AddOnNow:
     name: str
     kid: str
     """The key that signs for it."""
+    manifest_url: str | None = None
+    """Where it serves its manifest, if anywhere."""
 
 
 @dataclass(frozen=True, slots=True)

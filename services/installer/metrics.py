@@ -9,4 +9,7 @@ CALL_SECONDS = Histogram(
     ("kind", "result"),
     buckets=(0.01, 0.05, 0.2, 1, 5, 15),
 )
+STRANDED = Gauge(
+    "souk_installations_stranded", "Unfinished installations that nobody would look at again (at most 100 are counted)."
+)
 CALLS_UNDER_WAY = Gauge("souk_lifecycle_calls_under_way", "Attempts going on in this process.")

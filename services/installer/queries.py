@@ -16,6 +16,7 @@ from shared.plumbing.mongo import Database, Document
 
 # Bounds the index range in which `$$NOW` then decides; covers any error of our own clock.
 _CLOCK_ERROR = timedelta(seconds=2)
+_PENDING = (State.REQUESTED, State.CHECKING, State.DELIVERING, State.WAITING)
 _DUE_FIELDS = {"addon_key": 1, "workspace_id": 1, "generation": 1, "state": 1, "lane": 1, "waiting_for": 1}
 
 
@@ -180,11 +181,18 @@ class InstallationQueries:
         which = {"_id": {"$in": list(ids)}, "flight.owner": owner}
         await self.collection.update_many(which, [{"$set": {"flight.until": end, "due_at": end}}])
 
-    async def stranded(self, limit: int = 100) -> list[Installation]:
-        """What nobody would ever look at again: must be empty, whatever happened. For tests and operators."""
-        unfinished = [{"outcome": Outcome.PENDING}, {"cleanup": Cleanup.OWED}, {"call": {"$exists": True}}]
-        cursor = self.collection.find({"$or": unfinished, "due_at": {"$exists": False}}).limit(limit)
-        return [from_document(document) async for document in cursor]
+    async def stranded(self, *, thorough: bool = False, limit: int = 100) -> dict[str, str]:
+        """State by id of what nobody would ever look at again: must be empty, whatever happened.
+
+        `thorough` finds calls beside an outcome and its clean-up too, such as redeliveries, and reads everything.
+        """
+        # The states say nothing more, but the index begins with them.
+        pending = {"outcome": Outcome.PENDING, "state": {"$in": list(_PENDING)}}
+        unfinished: list[Document] = [pending, {"cleanup": Cleanup.OWED}]
+        if thorough:
+            unfinished.append({"call": {"$exists": True}})
+        which = {"$or": [{**one, "due_at": {"$exists": False}} for one in unfinished]}
+        return {one["_id"]: one["state"] async for one in self.collection.find(which, {"state": 1}).limit(limit)}
 
 
 def _item(document: Document) -> DueItem:

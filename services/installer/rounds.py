@@ -118,7 +118,7 @@ class Rounds:
     async def _knock(self, addon_key: str) -> None:
         addon = (await self._addons.now([addon_key])).get(addon_key)
         if addon is not None:
-            self._health.count(addon_key, await self._caller.probe(addon.snapshot.base_url))
+            self._health.count(addon_key, await self._caller.probe(addon.manifest_url or addon.snapshot.base_url))
 
 
 def _some(items: list[DueItem], limit: int) -> list[DueItem]:

@@ -45,6 +45,7 @@ INDEXES = (
         name="pending",
         partialFilterExpression={"outcome": "pending"},
     ),
+    IndexModel([("cleanup", 1)], name="owed", partialFilterExpression={"cleanup": "owed"}),
     IndexModel([("workspace_id", 1), ("requested_at", -1), ("_id", -1)], name="by_workspace"),
     IndexModel([("addon_key", 1), ("requested_at", -1), ("_id", -1)], name="by_addon"),
     OUTBOX_INDEX,

@@ -152,7 +152,7 @@ def _result(envelope: Envelope[Message]) -> Document | None:
         return None
     return {
         "_id": envelope.id,
-        "user_id": event.user_id,
+        "user_id": event.requested_by or event.user_id,
         "addon_key": event.addon_key,
         "workspace_id": event.workspace_id,
         "installation_id": event.installation_id,

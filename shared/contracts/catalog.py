@@ -40,6 +40,8 @@ class AddOnState(StateMessage):
     manifest: dict[str, Any]
     manifest_version: Whole
     """Counts accepted manifests of this add-on from 1."""
+    manifest_url: str | None = None
+    """Where the add-on serves its manifest; null if its publisher sent it."""
     withdrawn: bool = False
     changed_at: Moment
 

@@ -46,6 +46,8 @@ class _InstallationEvent(Message):
     """Counts the installations of one add-on in one workspace from 1."""
     user_id: str
     """Who caused it; where nobody did (a deadline, a deleted workspace), who asked for the installation."""
+    requested_by: str = ""
+    """Who asked for the installation; empty in records from before this field."""
     occurred_at: Moment
 
     def key(self) -> str:

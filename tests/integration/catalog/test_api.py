@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 from aiohttp import web
 
+from services.catalog.domain import render
 from shared.contracts.auth import WorkspaceAdmin, WorkspaceChanged
+from shared.contracts.catalog import AddOnPublished
 from shared.contracts.installer import AddOnHealthChanged, InstallationChanged
 from shared.plumbing.outcomes import Outcome
 from shared.plumbing.tasks import end
@@ -240,6 +242,12 @@ async def test_a_manifest_is_read_where_the_publisher_serves_it(
 
     assert answer.status_code == status, answer.text
     assert answer.json().get("slug") == slug
+    if slug is None:
+        listing = await catalog.service.client[catalog.service.settings.mongo_database]["listings"].find_one({})
+        assert listing is not None
+        state = render(listing).data
+        assert isinstance(state, AddOnPublished)
+        assert state.manifest_url == body["manifest_url"], "where the installer asks whether the add-on is back"
 
 
 async def test_installs_are_counted_and_health_is_shown(catalog: Catalog) -> None:

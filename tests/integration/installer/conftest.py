@@ -67,14 +67,11 @@ class World:
         await installer.start()
         return installer
 
-    async def known(self, *workspace_ids: str, hooks: list[dict[str, str]] | None = None) -> None:
+    async def known(self, *workspace_ids: str, **addon: Any) -> None:
         """Publish account, workspaces and add-on, and wait until the installer knows them."""
         await self.publisher.account(self.user)
         await self.publisher.workspaces(self.user, *workspace_ids)
-        if hooks is None:
-            await self.publisher.addon(self.addon_key, self.addon.base_url)
-        else:
-            await self.publisher.addon(self.addon_key, self.addon.base_url, hooks=hooks)
+        await self.publisher.addon(self.addon_key, self.addon.base_url, **addon)
 
         async def there() -> bool:
             found = self.database["workspaces"].count_documents({"_id": {"$in": list(workspace_ids)}})

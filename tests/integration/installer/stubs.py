@@ -65,7 +65,9 @@ class Publisher:
     async def workspaces(self, user_id: str, *workspace_ids: str) -> None:
         await self.say(*(workspace(user_id, one) for one in workspace_ids))
 
-    async def addon(self, key: str, base_url: str, *, version: int = 1, hooks: list[dict[str, str]] = HOOKS) -> None:
+    async def addon(
+        self, key: str, base_url: str, *, version: int = 1, hooks: list[dict[str, str]] = HOOKS, **other: Any
+    ) -> None:
         manifest = {"key": key, "name": key.title(), "baseUrl": base_url, "lifecycle": hooks}
         await self.say(
             AddOnPublished(
@@ -76,6 +78,7 @@ class Publisher:
                 manifest_version=version,
                 version=version,
                 changed_at=datetime.now(UTC),
+                **other,
             )
         )
 
@@ -171,6 +174,8 @@ class StubAddOn:
     """Answers 204 unless `behave` says otherwise."""
 
     calls: list[Received] = field(default_factory=list)
+    read: list[str] = field(default_factory=list)
+    """Paths that were read with GET."""
     behave: Callable[[Received], Awaitable[web.Response]] | None = None
     base_url: str = ""
     host_and_port: str = ""
@@ -178,7 +183,8 @@ class StubAddOn:
 
     async def handle(self, request: web.Request) -> web.Response:
         if request.method == "GET":
-            return web.json_response({"key": "stub"})
+            self.read.append(request.path)
+            return web.Response(status=404)
         call = Received(
             request.path, request.headers.get("webhook-id", ""), await request.read(), dict(request.headers)
         )

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from services.installer.breaker import BreakerState
+from services.installer.breaker import BreakerState, Tally
 from services.installer.health import Health
 from services.installer.known import Known
 from services.installer.settings import InstallerSettings
@@ -129,6 +129,30 @@ async def test_what_could_not_be_stored_is_stored_later(
     monkeypatch.setattr(process, "_store", real)
     await process.store_counts()
     assert (await stored(database))["streak"] == 1
+
+
+async def test_only_what_could_not_be_stored_is_counted_again(
+    processes: list[Health], database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    process = processes[0]
+    real = process._store
+
+    async def away_for_the_timer(addon_key: str, tally: Tally) -> None:
+        if addon_key == "timer":
+            process.count("timer", OK)  # while it waits for the database, another call ends
+            raise TimeoutError
+        await real(addon_key, tally)
+
+    monkeypatch.setattr(process, "_store", away_for_the_timer)
+    process.count("timer", UNKNOWN)
+    process.count("other", UNKNOWN)
+    with pytest.raises(TimeoutError):
+        await process.store_counts()
+    monkeypatch.setattr(process, "_store", real)
+    await process.store_counts()
+    assert [bucket[1:] for bucket in (await stored(database, "other"))["window"]] == [[1, 1]]
+    timer = await stored(database)
+    assert ([bucket[1:] for bucket in timer["window"]], timer["streak"]) == ([[2, 1]], 0)
 
 
 async def test_an_operators_notice_makes_wait_and_an_outages_does_not(

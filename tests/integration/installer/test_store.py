@@ -5,6 +5,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
 
 from services.installer import store as store_module
 from services.installer.documents import from_document
@@ -17,6 +19,7 @@ from services.installer.messages import (
     Due,
     Input,
     Lease,
+    RedeliveryAsked,
     RetryAsked,
     SettingsChanged,
     Surroundings,
@@ -26,6 +29,7 @@ from services.installer.messages import (
 from services.installer.requests import AlreadyLive, Inserted, Present
 from services.installer.saga import Saga
 from services.installer.store import InstallationStore, NewerSchemaError
+from services.installer.watchdog import Watchdog
 from shared.contracts.auth import Plan, Role, WorkspaceChecked
 from shared.contracts.installer import Outcome, State
 from shared.plumbing.clock import DatabaseClock
@@ -383,11 +387,40 @@ async def test_lists_page_without_gaps(store: InstallationStore) -> None:
     assert [one.id for one in await store.by_addon(addon_key, state=State.FAILED)] == [ones[0].id]
 
 
-async def test_nothing_is_stranded_and_the_watchdog_would_see_it(
-    store: InstallationStore, clock: DatabaseClock
+async def test_what_is_stranded_is_told_to_operators(
+    store: InstallationStore, clock: DatabaseClock, database: Database
 ) -> None:
-    one = await requested(store)
-    await installed(store, clock)
-    assert await store.stranded() == []
-    await store.collection.update_one({"_id": one.id}, {"$unset": {"due_at": ""}})
-    assert [found.id for found in await store.stranded()] == [one.id]
+    watchdog = Watchdog(store)
+    pending, owed, redelivered = await requested(store), await installed(store, clock), await installed(store, clock)
+    await store.ask(owed.id, UninstallAsked(USER))
+    await store.ask(redelivered.id, RedeliveryAsked("operator"))
+    with capture_logs() as logs:
+        await watchdog.look()
+    assert (logs, REGISTRY.get_sample_value("souk_installations_stranded")) == ([], 0)
+
+    await store.collection.update_many({}, {"$unset": {"due_at": ""}})
+    with capture_logs() as logs:
+        await watchdog.look()
+    (told,) = logs
+    assert (told["event"], told["log_level"]) == ("installations_stranded", "error")
+    assert told["installation_ids"] == sorted([pending.id, owed.id])
+    assert REGISTRY.get_sample_value("souk_installations_stranded") == 2
+    assert (await store.stranded(thorough=True)).keys() == {pending.id, owed.id, redelivered.id}
+
+
+async def test_the_watchdog_reads_nothing_that_is_finished(store: InstallationStore, clock: DatabaseClock) -> None:
+    for _ in range(5):
+        await installed(store, clock)
+    plans = []
+    real = store.collection.find
+
+    def noted(*args: Any, **kwargs: Any) -> Any:
+        plans.append(real(*args, **kwargs))
+        return plans[-1].clone()
+
+    store.collection.find = noted  # type: ignore[method-assign] # to explain
+    assert await store.stranded() == {}
+    (cursor,) = plans
+    plan = await cursor.explain()
+    assert plan["executionStats"]["totalDocsExamined"] == 0
+    assert "COLLSCAN" not in str(plan["queryPlanner"]["winningPlan"])

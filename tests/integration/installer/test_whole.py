@@ -120,6 +120,25 @@ async def test_an_add_on_that_is_down_is_waited_for_and_installed_when_it_is_bac
     assert health["outage"] == 1
 
 
+@pytest.mark.parametrize(("manifest_path", "read"), [("/my/manifest.json", "/my/manifest.json"), (None, "/")])
+async def test_with_nobody_waiting_an_add_on_is_back_when_its_manifest_is_answered(
+    world: World, manifest_path: str | None, read: str
+) -> None:
+    workspace = new_id()
+    world.addon.behave = in_turn(500)
+    installer = await world.start(INSTALLER_BREAKER_FAILURES="1", INSTALLER_BREAKER_SPAN="0")
+    await world.known(workspace, manifest_url=manifest_path and world.addon.base_url + manifest_path)
+    installation = await world.install(installer, workspace, if_unavailable="fail")
+    assert (await world.reaches(installation, "FAILED"))["reason"] == "addon-unavailable"
+
+    async def closed_again() -> bool:
+        found = await world.database["addon_health"].find_one({"_id": world.addon_key})
+        return found is not None and (found["state"], found["outage"]) == ("closed", 1)
+
+    await eventually(closed_again)
+    assert set(world.addon.read) == {read}, "a 404 too shows that somebody is at home"
+
+
 async def test_auths_word_overrides_the_projection(world: World) -> None:
     workspace = new_id()
     world.auth.facts = {"verified": False}

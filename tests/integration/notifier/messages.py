@@ -116,7 +116,9 @@ def installed(user: Person, workspace_id: str, key: str = ADDON, installation_id
     )
 
 
-def failed(user: Person, workspace_id: str, detail: str = "No seats.") -> InstallFailed:
+def failed(
+    user: Person, workspace_id: str, detail: str = "No seats.", *, requested_by: Person | None = None
+) -> InstallFailed:
     return InstallFailed(
         installation_id=new_id(),
         workspace_id=workspace_id,
@@ -127,6 +129,7 @@ def failed(user: Person, workspace_id: str, detail: str = "No seats.") -> Instal
         reason=FailureReason.ADDON_REFUSED,
         side=Side.ADDON,
         detail=detail,
+        requested_by="" if requested_by is None else requested_by.id,
     )
 
 

@@ -65,6 +65,16 @@ async def test_the_same_event_a_hundred_times_is_one_mail(souk: Notifier, mailbo
     assert len(mailbox.taken) == 2
 
 
+async def test_whoever_asked_for_the_install_is_told_that_somebody_else_has_cancelled_it(
+    souk: Notifier, mailbox: MailBox
+) -> None:
+    ada, bob, space = Person(), Person(), new_id()
+    await souk.tell(account(ada, souk.clock), account(bob, souk.clock), workspace(space, [ada, bob]), addon(Person()))
+    await souk.tell(failed(bob, space, requested_by=ada))
+    await eventually(lambda: mailbox.to(ada.address))
+    assert mailbox.to(bob.address) == []
+
+
 async def test_what_is_too_late_is_not_mailed(souk: Notifier, mailbox: MailBox) -> None:
     ada, space = Person(), new_id()
     await souk.tell(account(ada, souk.clock), workspace(space, [ada]))

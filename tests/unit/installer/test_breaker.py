@@ -138,6 +138,17 @@ def test_a_dry_run_only_records_what_it_would_do() -> None:
     assert (breaker.state, breaker.outage, breaker.would_open) == (BreakerState.CLOSED, 0, 1)
 
 
+@given(st.lists(st.sampled_from([OK, UNKNOWN, NOT_SEEN, OURS]), max_size=12), st.integers(0, 12))
+def test_two_halves_of_a_tally_are_the_whole(answers: list[Answer], middle: int) -> None:
+    whole, halves = Tally(), (Tally(), Tally())
+    for position, answer in enumerate(answers):
+        at = START + seconds(position)
+        whole = whole.plus(answer, at)
+        first, second = halves
+        halves = (first.plus(answer, at), second) if position < middle else (first, second.plus(answer, at))
+    assert halves[0].then(halves[1]) == whole
+
+
 @given(st.lists(st.tuples(st.sampled_from([OK, UNKNOWN, OURS]), st.integers(0, 4)), max_size=40))
 def test_gathered_or_one_by_one_the_row_is_the_same(results: list[tuple[Answer, int]]) -> None:
     """A process may count several results at once; where it does not open, the streak and sums are equal."""

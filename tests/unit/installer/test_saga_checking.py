@@ -28,6 +28,7 @@ def test_a_request_leaves_with_its_event_and_its_question() -> None:
         addon_key="timer",
         generation=1,
         user_id=USER,
+        requested_by=USER,
         occurred_at=START,
     )
     assert (question.id, question.seq) == (f"{one.id}:check:1:1", None)

@@ -61,7 +61,7 @@ def test_what_is_pending_can_be_cancelled(state: State) -> None:
     assert (one.reason, one.side, one.trouble) == (FailureReason.CANCELLED, Side.YOU, False)
     failed = story.outgoing[-1].data
     assert isinstance(failed, InstallFailed)
-    assert failed.user_id == OTHER
+    assert (failed.user_id, failed.requested_by) == (OTHER, USER)
     assert story.when(CancelAsked(OTHER)).verdict is Verdict.UNCHANGED
     assert story.events() == ["InstallRequested", "InstallFailed"]
 
@@ -172,7 +172,7 @@ def test_uninstalling_is_one_write() -> None:
     assert (one.cleanup, one.tokens_read, one.tokens_write) == (Cleanup.OWED, False, False)
     event = story.outgoing[-1]
     assert isinstance(event.data, AddOnUninstalled)
-    assert (event.seq, event.data.user_id) == (3, OTHER)
+    assert (event.seq, event.data.user_id, event.data.requested_by) == (3, OTHER, USER)
     assert one.due_at == story.now
     assert one.call is not None
     assert (one.call.kind, one.call.number) == (Kind.DELETED, 2)

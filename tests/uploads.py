@@ -33,7 +33,10 @@ def upload(url: str, body: bytes, *, method: str = "POST", chunked: bool = False
             answered, free, _ = select.select([connection], [connection] if left else [], [], PATIENCE_SECONDS)
             if answered or not free:
                 break
-            left = left[connection.send(left[:PIECE], socket.MSG_DONTWAIT) :]
+            try:
+                left = left[connection.send(left[:PIECE], socket.MSG_DONTWAIT) :]
+            except (ConnectionResetError, BrokenPipeError):
+                break  # answered and closed since we looked; what was answered can still be read
         answer = http.client.HTTPResponse(connection, method=method)
         answer.begin()
         content_type = answer.getheader("Content-Type", "")

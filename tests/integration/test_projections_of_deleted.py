@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.catalog import handlers as catalog
+from services.catalog import store_projections as catalog
 from services.installer.known import Known
 from services.notifier import store as notifier
 from shared.contracts.envelope import Envelope, Message, StateMessage

@@ -16,13 +16,14 @@ QUERIES = {
 }
 # Names of modules, beside the stores, that speak to the driver, and why.
 ALLOWED = {
-    "installer/addons.py": "looks add-ons up in their projection",
-    "installer/health.py": "stores the breakers, and reads operators' notices",
-    "installer/keys.py": "stores signing keys and webhook secrets",
+    "installer/addons/keys.py": "stores signing keys and webhook secrets",
+    "installer/addons/listings.py": "looks add-ons up in their projection",
+    "installer/delivery/departures.py": "marks deleted workspaces as settled in their projection",
+    "installer/delivery/health.py": "stores the breakers, and reads operators' notices",
     "installer/known.py": "declares the projections",
-    "installer/queries.py": "is a store by another name",
-    "installer/reads.py": "asks the projections",
-    "installer/requests.py": "inserts new installations for the store",
+    "installer/storage/queries.py": "is a store by another name",
+    "installer/storage/requests.py": "inserts new installations for the store",
+    "installer/web/reads.py": "asks the projections",
 }
 
 

@@ -9,9 +9,9 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import RSAKey
 
-from services.installer import routes
 from services.installer.domain import Call, Kind
-from services.installer.messages import CancelAsked, Result, UninstallAsked
+from services.installer.saga.inputs import CancelAsked, Result, UninstallAsked
+from services.installer.web import routes
 from shared.contracts.reasons import Side
 from tests.integration.installer_api.conftest import MANIFEST, Installer
 from tests.users import new_id

@@ -19,6 +19,7 @@ class EarlyAnswer:
 
     status: int
     content_type: str
+    connection: str
     document: Any
 
 
@@ -39,8 +40,8 @@ def upload(url: str, body: bytes, *, method: str = "POST", chunked: bool = False
                 break  # answered and closed since we looked; what was answered can still be read
         answer = http.client.HTTPResponse(connection, method=method)
         answer.begin()
-        content_type = answer.getheader("Content-Type", "")
-        return EarlyAnswer(answer.status, content_type, json.loads(answer.read()))
+        content_type, kept = answer.getheader("Content-Type", ""), answer.getheader("Connection", "")
+        return EarlyAnswer(answer.status, content_type, kept, json.loads(answer.read()))
 
 
 def in_chunks(body: bytes) -> bytes:

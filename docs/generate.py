@@ -83,7 +83,7 @@ def files() -> Iterator[tuple[Path, str]]:
 
 def states_page() -> str:
     """The installer's table of transitions, drawn and listed."""
-    transitions = import_module("services.installer.transitions")
+    transitions = import_module("services.installer.saga.transitions")
     lines = ["# The states of an installation", "", "```mermaid", transitions.diagram().rstrip(), "```", ""]
     lines += ["| from | to | by | because |", "|---|---|---|---|"]
     lines += [f"| {row.source} | {row.target} | `{row.on.__name__}` | {row.why} |" for row in transitions.TABLE]

@@ -19,6 +19,7 @@ class EarlyAnswer:
 
     status: int
     content_type: str
+    connection: str
     document: Any
 
 
@@ -33,11 +34,14 @@ def upload(url: str, body: bytes, *, method: str = "POST", chunked: bool = False
             answered, free, _ = select.select([connection], [connection] if left else [], [], PATIENCE_SECONDS)
             if answered or not free:
                 break
-            left = left[connection.send(left[:PIECE], socket.MSG_DONTWAIT) :]
+            try:
+                left = left[connection.send(left[:PIECE], socket.MSG_DONTWAIT) :]
+            except (ConnectionResetError, BrokenPipeError):
+                break  # answered and closed since we looked; what was answered can still be read
         answer = http.client.HTTPResponse(connection, method=method)
         answer.begin()
-        content_type = answer.getheader("Content-Type", "")
-        return EarlyAnswer(answer.status, content_type, json.loads(answer.read()))
+        content_type, kept = answer.getheader("Content-Type", ""), answer.getheader("Connection", "")
+        return EarlyAnswer(answer.status, content_type, kept, json.loads(answer.read()))
 
 
 def in_chunks(body: bytes) -> bytes:

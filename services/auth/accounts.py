@@ -20,7 +20,8 @@ from services.auth.domain import (
 from services.auth.links import Links
 from services.auth.membership import Membership
 from services.auth.passwords import Passwords
-from services.auth.store import Cause, Documents
+from services.auth.store import Cause
+from services.auth.store_users import Users
 from services.auth.texts import address_key
 from services.auth.tokens import digest, link_owner, new_id
 from shared.plumbing.clock import Clock
@@ -47,7 +48,7 @@ class Accounts:
     def __init__(
         self,
         *,
-        users: Documents[Account],
+        users: Users,
         membership: Membership,
         passwords: Passwords,
         links: Links,
@@ -66,11 +67,11 @@ class Accounts:
         async with _at_least(self._quiet_seconds):
             key = address_key(wish.email)
             hashed = await self._passwords.hash_for(key, wish.password)
-            known = await self._users.find({"email_key": key})
+            known = await self._users.by_address(key)
             if known is None:
                 if await self._create(wish, hashed, cause):
                     return
-                known = await self._users.find({"email_key": key})  # somebody was faster with the same address
+                known = await self._users.by_address(key)  # somebody was faster with the same address
             if known is not None:
                 await self._known_signs_up(known, hashed, cause)
 
@@ -84,14 +85,14 @@ class Accounts:
             return Change({"links": with_link(account, link, self._clock.now())}, (mail,), public=False)
 
         async with _at_least(self._quiet_seconds):
-            known = await self._users.find({"email_key": address_key(email)})
+            known = await self._users.by_address(address_key(email))
             if known is not None:
                 await self._users.change(known.id, decide, cause)
 
     async def verify(self, token: str, cause: Cause) -> Account:
         """Use a mailed link. Raises 404 `link-unknown`, 410 `link-used`, 410 `link-expired`."""
         owner = link_owner(token)
-        if owner is None or await self._users.find({"_id": owner}) is None:
+        if owner is None or await self._users.by_id(owner) is None:
             raise NotFound("link-unknown", "This link is not one of ours", "Perhaps it was cut; ask for a new one.")
         hashed = digest(token)
         account = await self._users.change(
@@ -103,7 +104,7 @@ class Accounts:
 
     async def log_in(self, email: str, password: str, cause: Cause) -> Account:
         """Raises 401 `credentials-wrong`, 403 `email-not-verified` (only to those who know the password)."""
-        account = await self._users.find({"email_key": address_key(email)})
+        account = await self._users.by_address(address_key(email))
         right = await self._passwords.verify(account.password if account else None, password)
         if account is None or not right:
             log.info("log_in_refused", user_id=account.id if account else None)

@@ -9,17 +9,15 @@ from services.auth import api_accounts, api_directory, api_login, api_operator, 
 from services.auth.accounts import Accounts
 from services.auth.desk import Desk
 from services.auth.directory import Directory
-from services.auth.domain import Account
 from services.auth.keyring import Keyring
 from services.auth.oidc import OidcClient
 from services.auth.product_accounts import ProductAccounts
 from services.auth.sessions import Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import Documents
-from services.auth.store_workspaces import WorkspaceReads
+from services.auth.store_users import Users
+from services.auth.store_workspaces import Workspaces
 from services.auth.trips import Trips
 from services.auth.web import Browser, Limits
-from services.auth.workspaces import Workspace
 from shared.plumbing.clock import Clock
 
 # Half of how often verifiers look by themselves, so that a new key is not kept from them by a cache between.
@@ -33,9 +31,8 @@ class Parts:
     settings: AuthSettings
     public_url: str
     clock: Clock
-    users: Documents[Account]
-    workspaces: Documents[Workspace]
-    reads: WorkspaceReads
+    users: Users
+    workspaces: Workspaces
     accounts: Accounts
     people: ProductAccounts
     sessions: Sessions
@@ -65,7 +62,6 @@ def routers(parts: Parts) -> list[APIRouter]:
         ),
         api_workspaces.router(
             workspaces=parts.workspaces,
-            reads=parts.reads,
             users=parts.users,
             clock=parts.clock,
             local_product=parts.settings.local_product,

@@ -9,10 +9,10 @@ from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
 from services.auth.accounts import Accounts, SignUp
-from services.auth.domain import Account, Change
+from services.auth.domain import Change
 from services.auth.mails import VERIFY_PATH
 from services.auth.pages import confirm_page, refused_page, verified_page
-from services.auth.store import Documents
+from services.auth.store_users import Users
 from services.auth.views import Accepted, AddressOnly, LinkToken, NewAccount, Profile, User, Verified
 from services.auth.web import Limits, cause
 from shared.plumbing.errors import Problem
@@ -38,7 +38,7 @@ _EITHER: dict[str, Any] = {
 }
 
 
-def router(accounts: Accounts, users: Documents[Account], limits: Limits, public_url: str) -> APIRouter:
+def router(accounts: Accounts, users: Users, limits: Limits, public_url: str) -> APIRouter:
     """Routes of accounts."""
     api = APIRouter(prefix="/api/auth/v1", tags=["accounts"])
 

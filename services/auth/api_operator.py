@@ -5,14 +5,14 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
 
-from services.auth.domain import OPERATOR, PUBLISHER, Account, Change, change_role
-from services.auth.store import Documents
+from services.auth.domain import OPERATOR, PUBLISHER, Change, change_role
+from services.auth.store_users import Users, account_not_found
+from services.auth.store_workspaces import Workspaces
 from services.auth.texts import Address, address_key
 from services.auth.views import AccountRow
 from services.auth.views_workspaces import OperatorPatch, WorkspaceView
 from services.auth.web import cause
 from services.auth.workspaces import Workspace, refuse_if_pushed, role_of, workspace_not_found
-from shared.plumbing.errors import NotFound
 from shared.plumbing.http import problems
 from shared.plumbing.security import Principal, require_role
 
@@ -22,16 +22,16 @@ _Operator = Annotated[Principal, Depends(require_role(OPERATOR))]
 _PROBLEMS = problems("token-missing", "role-required", "404 account-not-found", "409 email-not-verified")
 
 
-def router(users: Documents[Account], workspaces: Documents[Workspace]) -> APIRouter:
+def router(users: Users, workspaces: Workspaces) -> APIRouter:
     """Routes of operators."""
     api = APIRouter(prefix="/api/auth/v1/operator", tags=["operator"])
 
     @api.get("/accounts", responses=_PROBLEMS)
     async def find_account(email: Annotated[Address, Query()], _: _Operator) -> AccountRow:
         """The account with this address."""
-        found = await users.find({"email_key": address_key(email)})
+        found = await users.by_address(address_key(email))
         if found is None:
-            raise NotFound("account-not-found", "There is no such account")
+            raise account_not_found()
         return AccountRow.of(found)
 
     @api.put("/accounts/{user_id}/roles/publisher", responses=_PROBLEMS)

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
 from services.auth import workspaces as rules
-from services.auth.domain import Account, Change
-from services.auth.store import Documents
-from services.auth.store_workspaces import WorkspaceReads
+from services.auth.domain import Change
+from services.auth.store_users import Users
+from services.auth.store_workspaces import Workspaces
 from services.auth.texts import is_id
 from services.auth.tokens import new_id
 from services.auth.views_workspaces import MAX_MEMBERS, MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
@@ -36,9 +36,8 @@ _Cursor = Annotated[str | None, Query(max_length=512)]
 
 def router(
     *,
-    workspaces: Documents[Workspace],
-    reads: WorkspaceReads,
-    users: Documents[Account],
+    workspaces: Workspaces,
+    users: Users,
     clock: Clock,
     local_product: str,
     limits: Limits,
@@ -48,7 +47,7 @@ def router(
 
     async def seen(workspace_id: str, principal: Principal) -> Workspace:
         """The workspace with the caller's entries. Raises 404 `workspace-not-found`."""
-        found = await reads.seen_by(principal.user_id, workspace_id) if is_id(workspace_id) else None
+        found = await workspaces.seen_by(principal.user_id, workspace_id) if is_id(workspace_id) else None
         if found is None:
             raise rules.workspace_not_found()
         rules.membership(found, principal.user_id)
@@ -79,7 +78,7 @@ def router(
     ) -> Page[WorkspaceView]:
         """The caller's workspaces, whatever the role."""
         (after,) = decode_cursor(cursor, tuple[str]) if cursor else ("",)
-        found = await reads.of_user(principal.user_id, after, limit + 1)
+        found = await workspaces.of_user(principal.user_id, after, limit + 1)
         more = encode_cursor((found[limit - 1].id,)) if len(found) > limit else None
         return Page(items=[view(one, principal) for one in found[:limit]], next=more)
 
@@ -110,13 +109,13 @@ def router(
         if rules.membership(await seen(workspace_id, principal), principal.user_id) not in rules.MANAGING:
             raise Forbidden("not-admin", "Only owners and admins of the workspace may do this")
         (skip,) = decode_cursor(cursor, tuple[Skip]) if cursor else (0,)
-        found = await reads.members(workspace_id, skip, limit + 1)
+        found = await workspaces.members(workspace_id, skip, limit + 1)
         members = found.members if found else ()
-        ids = [one.user_id for one in members if one.user_id is not None]
-        named = users.collection.find({"_id": {"$in": ids}}, {"display_name": 1})
-        names = {document["_id"]: document["display_name"] async for document in named}
+        names = await users.names([one.user_id for one in members if one.user_id is not None])
         rows = [
-            MemberRow(user_id=one.user_id, subject=one.subject, display_name=names.get(one.user_id, ""), role=one.role)
+            MemberRow(
+                user_id=one.user_id, subject=one.subject, display_name=names.get(one.user_id or "", ""), role=one.role
+            )
             for one in members[:limit]
         ]
         return Page(items=rows, next=encode_cursor((skip + limit,)) if len(members) > limit else None)

@@ -8,12 +8,14 @@ from datetime import timedelta
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from services.auth.domain import OPERATOR, Account, change_role
+from services.auth.domain import OPERATOR, change_role
 from services.auth.keyring import SIGNS_AFTER, Keyring
 from services.auth.settings import AuthSettings
-from services.auth.store import Cause, Documents
+from services.auth.store import Cause
+from services.auth.store_keys import KeyStore
+from services.auth.store_users import Users
 from services.auth.texts import Address, address_key
-from shared.plumbing.errors import NotFound, Problem
+from shared.plumbing.errors import Problem
 from shared.plumbing.sealing import Sealer
 from shared.plumbing.service import Service
 
@@ -23,14 +25,12 @@ log = structlog.get_logger()
 async def make_operator(service: Service, args: argparse.Namespace) -> None:
     """Make an existing, verified account an operator: `operator EMAIL`. Exits with a reason if it cannot."""
     database = service.client[service.settings.mongo_database]
-    users = Documents(
-        database["users"], Account, service.clock, service.states[0], missing=lambda: NotFound("account-not-found", "")
-    )
+    users = Users(database, service.clock, service.states[0])
     try:
         key = address_key(TypeAdapter(Address).validate_python(args.email))
     except ValidationError:
         sys.exit(f"{args.email!r} is no e-mail address")
-    account = await users.find({"email_key": key})
+    account = await users.by_address(key)
     if account is None:
         sys.exit(f"{args.email} has no account; sign up first")
     cause = Cause(correlation_id=uuid.uuid4().hex)
@@ -54,9 +54,8 @@ async def rotate_keys(service: Service, _: argparse.Namespace) -> None:
     settings = service.settings
     if not isinstance(settings, AuthSettings):
         raise TypeError(type(settings).__name__)
-    keyring = Keyring(
-        service.client[settings.mongo_database], Sealer(settings.master_key.get_secret_value()), service.clock
-    )
+    store = KeyStore(service.client[settings.mongo_database])
+    keyring = Keyring(store, Sealer(settings.master_key.get_secret_value()), service.clock)
     await keyring.prepare()
     minutes = SIGNS_AFTER / timedelta(minutes=1)
     sys.stdout.write(f"{await keyring.add()} signs in {minutes:g} minutes\n")

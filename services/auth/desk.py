@@ -9,7 +9,7 @@ from services.auth.accounts import refuse_unverified
 from services.auth.domain import Account
 from services.auth.keyring import Keyring
 from services.auth.sessions import Client, Session, Sessions, session_ended
-from services.auth.store import Documents
+from services.auth.store_users import Users
 from services.auth.tokens import RefreshToken, RefreshTokens, access_claims
 from services.auth.views import OpenSession, User
 from services.auth.web import Browser, device
@@ -24,7 +24,7 @@ class Desk:
     def __init__(
         self,
         *,
-        users: Documents[Account],
+        users: Users,
         sessions: Sessions,
         keyring: Keyring,
         refresh_tokens: RefreshTokens,
@@ -53,7 +53,7 @@ class Desk:
     async def carry_on(self, token: RefreshToken, response: Response) -> OpenSession:
         """Replace a refresh token. Raises as `Sessions.rotate`, and 401 `session-ended` for an account that is gone."""
         session = await self._sessions.rotate(token)
-        account = await self._users.find({"_id": session.user_id, "deleted_at": None})
+        account = await self._users.by_id(session.user_id, standing=True)
         if account is None or session.created_at < account.sessions_valid_from:
             raise session_ended()
         refuse_unverified(account)

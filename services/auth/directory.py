@@ -9,8 +9,9 @@ from services.auth.domain import SCHEMA, Change
 from services.auth.membership import Membership
 from services.auth.pushes import Verdict, digest_of, judge_push, judge_withdrawal, resolved
 from services.auth.settings import ProviderSettings
-from services.auth.store import Cause, Documents
-from services.auth.store_workspaces import WorkspaceReads
+from services.auth.store import Cause
+from services.auth.store_users import Users
+from services.auth.store_workspaces import Workspaces
 from services.auth.workspaces import Member, Workspace
 from shared.plumbing.clock import Clock
 
@@ -20,11 +21,9 @@ log = structlog.get_logger()
 class Directory:
     """Takes pushes and withdrawals."""
 
-    def __init__(
-        self, workspaces: Documents[Workspace], reads: WorkspaceReads, membership: Membership, clock: Clock
-    ) -> None:
+    def __init__(self, workspaces: Workspaces, users: Users, membership: Membership, clock: Clock) -> None:
         self._workspaces = workspaces
-        self._reads = reads
+        self._users = users
         self._membership = membership
         self._clock = clock
 
@@ -38,7 +37,7 @@ class Directory:
         digest = digest_of(pushed)
         version: int = pushed["version"]
         while True:
-            known = await self._reads.without_members(workspace_id)
+            known = await self._workspaces.without_members(workspace_id)
             verdict = judge_push(known, provider.id, version, digest)
             if known is not None and verdict != "apply":
                 return False, known.directory_version or version
@@ -96,7 +95,7 @@ class Directory:
 
     async def _fields(self, provider: ProviderSettings, pushed: Mapping[str, Any], digest: str) -> dict[str, Any]:
         members = [Member(subject=one["subject"], role=one["role"]) for one in pushed["members"]]
-        users = await self._membership.users_of(provider.id, [one["subject"] for one in pushed["members"]])
+        users = await self._users.of_subjects(provider.id, [one["subject"] for one in pushed["members"]])
         return {
             "name": pushed["name"],
             "provider": provider.id,

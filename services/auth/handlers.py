@@ -6,12 +6,13 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
 from services.auth.store import SOURCE
+from services.auth.store_users import Users
+from services.auth.store_workspaces import Workspaces
 from services.auth.workspaces import Workspace, role_of
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import CheckWorkspace
 from shared.plumbing.clock import Clock
-from shared.plumbing.mongo import Database, Document
 from shared.plumbing.outcomes import Outcome
 from shared.plumbing.producer import Producer
 from shared.plumbing.records import to_record
@@ -19,15 +20,14 @@ from shared.plumbing.records import to_record
 ANSWERED_FOR = timedelta(minutes=10)
 """The asker asks again every 30 s; an answer to an older question would speak of a past nobody waits for."""
 _REPLIES = uuid.UUID("0a8e4d5e-3f0b-5b8e-9d43-6d1f5f3f6c11")
-_FACTS = dict.fromkeys(("version", "name", "product", "region", "plan", "requires_two_factor", "active"), 1)
 
 
 class WorkspaceChecks:
     """The handler of `installer.workspace-checks.v1`."""
 
-    def __init__(self, database: Database, producer: Producer, clock: Clock) -> None:
-        self._users = database["users"]
-        self._workspaces = database["workspaces"]
+    def __init__(self, users: Users, workspaces: Workspaces, producer: Producer, clock: Clock) -> None:
+        self._users = users
+        self._workspaces = workspaces
         self._producer = producer
         self._clock = clock
 
@@ -36,7 +36,11 @@ class WorkspaceChecks:
         now = self._clock.now()
         asked = [one for one in batch if isinstance(one.data, CheckWorkspace) and _is_fresh(one.data, now)]
         commands = [one.data for one in asked if isinstance(one.data, CheckWorkspace)]
-        users, workspaces = await asyncio.gather(self._users_of(commands), self._workspaces_of(commands))
+        user_ids = list({command.user_id for command in commands})
+        workspace_ids = list({command.workspace_id for command in commands})
+        users, workspaces = await asyncio.gather(
+            self._users.facts(user_ids), self._workspaces.facts(workspace_ids, user_ids)
+        )
         replies = [
             Envelope(
                 id=str(uuid.uuid5(_REPLIES, envelope.id)),
@@ -53,19 +57,6 @@ class WorkspaceChecks:
         await asyncio.gather(*(self._producer.send(to_record(reply)) for reply in replies))
         answered = {id(one) for one in asked}
         return [Outcome.DONE if id(one) in answered else Outcome.IGNORED for one in batch]
-
-    async def _users_of(self, commands: Sequence[CheckWorkspace]) -> dict[str, Document]:
-        ids = list({command.user_id for command in commands})
-        cursor = self._users.find({"_id": {"$in": ids}, "deleted_at": None}, {"verified_at": 1, "two_factor": 1})
-        return {document["_id"]: document async for document in cursor}
-
-    async def _workspaces_of(self, commands: Sequence[CheckWorkspace]) -> dict[str, Workspace]:
-        """Of the members only those who are asked about: a workspace may have ten thousand."""
-        users = list({command.user_id for command in commands})
-        mine = {"$filter": {"input": "$members", "cond": {"$in": ["$$this.user_id", users]}}}
-        ids = list({command.workspace_id for command in commands})
-        cursor = self._workspaces.find({"_id": {"$in": ids}, "deleted_at": None}, {**_FACTS, "members": mine})
-        return {document["_id"]: Workspace.model_validate(document) async for document in cursor}
 
 
 def _is_fresh(command: CheckWorkspace, now: datetime) -> bool:

@@ -6,11 +6,12 @@ from datetime import timedelta
 import orjson
 import structlog
 
+from services.auth.store_keys import KeyStore
 from services.auth.tokens import new_id
 from shared.plumbing.clock import Clock
 from shared.plumbing.jwks import JwksSource
 from shared.plumbing.keys import SigningKey
-from shared.plumbing.mongo import Database, Document, is_duplicate_key
+from shared.plumbing.mongo import Document
 from shared.plumbing.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
@@ -25,8 +26,8 @@ PUBLISHED_AFTER = timedelta(hours=2)
 class Keyring:
     """All keys, in memory. The newest whose time has come signs; the rest are published while tokens of theirs live."""
 
-    def __init__(self, database: Database, sealer: Sealer, clock: Clock) -> None:
-        self._collection = database["signing_keys"]
+    def __init__(self, store: KeyStore, sealer: Sealer, clock: Clock) -> None:
+        self._store = store
         self._sealer = sealer
         self._clock = clock
         self._keys: list[tuple[Document, SigningKey]] = []
@@ -50,12 +51,8 @@ class Keyring:
             "private": self._sealer.encrypt(key.to_pem(), purpose=_purpose(kid)),
             "signs_from": self._clock.now() + signs_after,
         }
-        try:
-            await self._collection.insert_one(document)
+        if await self._store.add(document):
             log.info("signing_key_made", kid=kid)
-        except Exception as exc:
-            if not is_duplicate_key(exc):
-                raise
         await self._read()
         return str(self._keys[-1][0]["kid"])
 
@@ -89,7 +86,7 @@ class Keyring:
     async def _read(self) -> None:
         known = {key.kid: key for _, key in self._keys}
         keys: list[tuple[Document, SigningKey]] = []
-        async for document in self._collection.find().sort("_id", 1):
+        for document in await self._store.all():
             kid = document["kid"]
             keys.append((document, known.get(kid) or self._opened(kid, document["private"])))
         self._keys = keys

@@ -7,7 +7,6 @@ from services.auth.accounts import Accounts
 from services.auth.api import Parts, routers
 from services.auth.desk import Desk
 from services.auth.directory import Directory
-from services.auth.domain import Account
 from services.auth.handlers import WorkspaceChecks
 from services.auth.keyring import Keyring
 from services.auth.links import Links
@@ -18,16 +17,16 @@ from services.auth.passwords import Passwords, salt_key
 from services.auth.product_accounts import ProductAccounts
 from services.auth.sessions import Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store import Documents
-from services.auth.store_workspaces import WorkspaceReads
+from services.auth.store_keys import KeyStore
+from services.auth.store_sessions import SessionStore
+from services.auth.store_users import Users
+from services.auth.store_workspaces import Workspaces
 from services.auth.tokens import RefreshTokens
 from services.auth.trips import Trips
 from services.auth.web import Browser, Limits
-from services.auth.workspaces import Workspace, workspace_not_found
 from shared.contracts import auth, installer, topics
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
-from shared.plumbing.errors import NotFound
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect
 from shared.plumbing.outbox import OutboxRelay
@@ -54,16 +53,15 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     producer = Producer(platform.kafka_bootstrap_servers, f"souk-{NAME}")
     outgoing = OutgoingClient(platform.outgoing_allow, user_agent="souk-auth")
     master = Sealer(settings.master_key.get_secret_value())
-    keyring = Keyring(database, master, clock)
+    keyring = Keyring(KeyStore(database), master, clock)
 
     mails = Mails(Sealer(settings.sealing_key.get_secret_value()), platform.public_url)
     user_states = StateRelay(database["users"], render.accounts(mails, clock), producer, clock)
     workspace_states = StateRelay(database["workspaces"], render.workspaces(clock), producer, clock)
     outbox = OutboxRelay(database["users"], producer, clock)
-    users = Documents(database["users"], Account, clock, user_states, outbox, missing=account_not_found)
-    workspaces = Documents(database["workspaces"], Workspace, clock, workspace_states, missing=workspace_not_found)
-    reads = WorkspaceReads(database["workspaces"])
-    membership = Membership(users, workspaces, workspace_states, [one.id for one in settings.providers], clock)
+    users = Users(database, clock, user_states, outbox)
+    workspaces = Workspaces(database, clock, workspace_states)
+    membership = Membership(users, workspaces, [one.id for one in settings.providers], clock)
 
     passwords = Passwords(
         memory_kib=settings.password_memory_kib,
@@ -84,7 +82,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     )
     session_life = timedelta(days=settings.session_days)
     browser = Browser(platform.public_url, int(session_life.total_seconds()))
-    sessions = Sessions(database, clock, life=session_life, grace=timedelta(seconds=settings.refresh_grace_seconds))
+    grace = timedelta(seconds=settings.refresh_grace_seconds)
+    sessions = Sessions(SessionStore(database), clock, life=session_life, grace=grace)
     desk = Desk(
         users=users,
         sessions=sessions,
@@ -101,13 +100,12 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         clock=clock,
         users=users,
         workspaces=workspaces,
-        reads=reads,
         accounts=accounts,
         people=ProductAccounts(users, membership, links, clock),
         sessions=sessions,
         desk=desk,
         keyring=keyring,
-        directory=Directory(workspaces, reads, membership, clock),
+        directory=Directory(workspaces, users, membership, clock),
         providers=[
             OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
             for one in settings.providers
@@ -126,7 +124,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
     )
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
-    checks = WorkspaceChecks(database, producer, clock)
+    checks = WorkspaceChecks(users, workspaces, producer, clock)
     return Service(
         name=NAME,
         platform=platform,
@@ -160,8 +158,3 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         worker_loops={"membership-sweep": membership.sweep},
         close=(outgoing.close, passwords.close),
     )
-
-
-def account_not_found() -> NotFound:
-    """For callers who may know which accounts there are."""
-    return NotFound("account-not-found", "There is no such account")

@@ -11,68 +11,43 @@ from datetime import timedelta
 
 import structlog
 
-from services.auth.domain import Account, Change
+from services.auth.domain import Change
 from services.auth.pushes import resolved
-from services.auth.store import Cause, Documents
+from services.auth.store import Cause
+from services.auth.store_users import Users
+from services.auth.store_workspaces import Workspaces
 from services.auth.workspaces import Workspace
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Problem
-from shared.plumbing.mongo import Document
-from shared.plumbing.state_relay import StateRelay
 
 log = structlog.get_logger()
 
 SWEEP_SECONDS = 2.0
 LEFT_BEHIND_AFTER = timedelta(seconds=5)
-_CHUNK = 2_000
 _BATCH = 100
 
 
 class Membership:
     """Matches the subjects of product workspaces with accounts."""
 
-    def __init__(
-        self,
-        users: Documents[Account],
-        workspaces: Documents[Workspace],
-        states: StateRelay,
-        providers: Sequence[str],
-        clock: Clock,
-    ) -> None:
+    def __init__(self, users: Users, workspaces: Workspaces, providers: Sequence[str], clock: Clock) -> None:
         self._users = users
         self._workspaces = workspaces
-        self._states = states
         self._providers = providers
         self._clock = clock
-
-    async def users_of(self, provider: str, subjects: Sequence[str]) -> dict[str, str]:
-        """The users that these subjects belong to, by subject."""
-        found: dict[str, str] = {}
-        for start in range(0, len(subjects), _CHUNK):
-            wanted = list(subjects[start : start + _CHUNK])
-            which = {"identities": {"$elemMatch": {"provider": provider, "sub": {"$in": wanted}}}}
-            async for document in self._users.collection.find(which, {"identities": 1}):
-                for one in document["identities"]:
-                    if one["provider"] == provider:
-                        found[one["sub"]] = document["_id"]
-        return found
 
     async def after_push(self, workspace_id: str, cause: Cause) -> None:
         """Look at the accounts again, now that the workspace is stored, until nothing comes in between."""
         while True:
-            document = await self._workspaces.collection.find_one({"_id": workspace_id})
-            if document is None or document.get("unresolved_at") is None:
+            workspace = await self._workspaces.unresolved(workspace_id)
+            if workspace is None:
                 return
-            workspace = self._workspaces.read(document)
             subjects = [member.subject for member in workspace.members if member.subject is not None]
-            members = resolved(workspace.members, await self.users_of(workspace.provider or "", subjects))
+            members = resolved(workspace.members, await self._users.of_subjects(workspace.provider or "", subjects))
             if members != [member.model_dump(exclude_none=True) for member in workspace.members]:
                 await self._workspaces.change(workspace_id, _at(workspace, Change({"members": members})), cause)
                 continue  # and look at what was written now
-            done = await self._workspaces.collection.update_one(
-                {"_id": workspace_id, "version": workspace.version}, {"$unset": {"unresolved_at": ""}}
-            )
-            if done.matched_count:
+            if await self._workspaces.settle(workspace):
                 return
 
     async def after_identity(self, user_id: str, cause: Cause) -> None:
@@ -80,42 +55,15 @@ class Membership:
 
         Every change gives the workspace a new version, so a look of `after_push` that is under way starts again.
         """
-        account = await self._users.find({"_id": user_id})
+        account = await self._users.by_id(user_id)
         if account is None:
             return
         for provider in self._providers:
             subjects = [one.sub for one in account.identities if one.provider == provider]
-            await self._take(provider, user_id, subjects, cause)
+            await self._workspaces.take(provider, user_id, subjects, cause)
             for subject in subjects:
-                await self._give(provider, user_id, subject, cause)
-        await self._users.collection.update_one(
-            {"_id": user_id, "version": account.version}, {"$unset": {"identities_changed_at": ""}}
-        )
-
-    async def _give(self, provider: str, user_id: str, subject: str, cause: Cause) -> None:
-        """The roles of this subject are the user's."""
-        entry = {"subject": subject, "user_id": {"$ne": user_id}}
-        which = {"provider": provider, "members": {"$elemMatch": entry}}
-        members = {"$set": {"members.$[entry].user_id": user_id}}
-        await self._update(which, members, {"entry.subject": subject}, cause)
-
-    async def _take(self, provider: str, user_id: str, subjects: Sequence[str], cause: Cause) -> None:
-        """No role but those of these subjects is the user's."""
-        entry = {"user_id": user_id, "subject": {"$nin": list(subjects)}}
-        which = {"provider": provider, "members": {"$elemMatch": entry}}
-        fits = {"entry.user_id": user_id, "entry.subject": {"$nin": list(subjects)}}
-        await self._update(which, {"$unset": {"members.$[entry].user_id": ""}}, fits, cause)
-
-    async def _update(self, which: Document, members: Document, entry: Document, cause: Cause) -> None:
-        collection = self._workspaces.collection
-        ids = [document["_id"] async for document in collection.find(which, {"_id": 1})]
-        if not ids:
-            return
-        update = {**members, "$inc": {"version": 1}}
-        marks = {"state_marked_at": self._clock.now(), "cause": cause.document()}
-        update["$set"] = {**members.get("$set", {}), **marks}
-        await collection.update_many({**which, "_id": {"$in": ids}}, update, array_filters=[entry])
-        self._states.mark(ids)
+                await self._workspaces.give(provider, user_id, subject, cause)
+        await self._users.settle_identities(account)
 
     async def sweep(self) -> None:
         """Finish what a crash left, until cancelled."""
@@ -128,9 +76,9 @@ class Membership:
 
     async def sweep_once(self) -> int:
         """Returns how many documents were looked at."""
-        before = {"$type": "date", "$lt": self._clock.now() - LEFT_BEHIND_AFTER}
-        users = await self._left(self._users, {"identities_changed_at": before})
-        workspaces = await self._left(self._workspaces, {"unresolved_at": before})
+        before = self._clock.now() - LEFT_BEHIND_AFTER
+        users = await self._users.unsettled(before, _BATCH)
+        workspaces = await self._workspaces.unsettled(before, _BATCH)
         for user_id, cause in users:
             await self.after_identity(user_id, cause)
         for workspace_id, cause in workspaces:
@@ -141,13 +89,6 @@ class Membership:
         if users or workspaces:
             log.info("membership_swept", users=len(users), workspaces=len(workspaces))
         return len(users) + len(workspaces)
-
-    @staticmethod
-    async def _left(documents: "Documents[Account] | Documents[Workspace]", which: Document) -> list[tuple[str, Cause]]:
-        """Each with the request that has left the note, or with one after it."""
-        found = documents.collection.find(which, {"cause": 1}).limit(_BATCH)
-        # Documents of before it was kept have no cause.
-        return [(one["_id"], Cause(**one.get("cause", {"correlation_id": one["_id"]}))) async for one in found]
 
 
 def _at(seen: Workspace, change: Change) -> Callable[[Workspace], Change | None]:

@@ -8,7 +8,8 @@ from services.auth.accounts import refuse_unverified
 from services.auth.domain import Account, Identity, new_account, registered, verify_by_product
 from services.auth.links import Links
 from services.auth.membership import Membership
-from services.auth.store import Cause, Documents
+from services.auth.store import Cause
+from services.auth.store_users import Users
 from services.auth.texts import address_key
 from services.auth.tokens import new_id
 from shared.contracts.auth import UserVerified
@@ -33,7 +34,7 @@ class Newcomer:
 class ProductAccounts:
     """Finds or makes the account of an identity."""
 
-    def __init__(self, users: Documents[Account], membership: Membership, links: Links, clock: Clock) -> None:
+    def __init__(self, users: Users, membership: Membership, links: Links, clock: Clock) -> None:
         self._users = users
         self._membership = membership
         self._links = links
@@ -45,10 +46,10 @@ class ProductAccounts:
         Raises 409 `email-taken`: an account that has the address is never linked by the product's word alone;
         403 `email-not-verified` until the mailed link is used.
         """
-        which = {"identities": {"$elemMatch": newcomer.identity.model_dump(include={"provider", "sub"})}}
-        account = await self._users.find(which)
+        who = newcomer.identity
+        account = await self._users.by_identity(who.provider, who.sub)
         if account is None:
-            account = await self._create(newcomer, cause) or await self._users.find(which)
+            account = await self._create(newcomer, cause) or await self._users.by_identity(who.provider, who.sub)
         if account is None:
             raise Conflict(
                 "email-taken", "Another account has this address", "Log in to that account with its password."

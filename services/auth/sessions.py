@@ -9,10 +9,10 @@ import structlog
 from pydantic import Field
 
 from services.auth.domain import Account, Stored
+from services.auth.store_sessions import SessionStore
 from services.auth.tokens import RefreshToken, new_id
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Unauthorized
-from shared.plumbing.mongo import Database
 
 log = structlog.get_logger()
 
@@ -47,8 +47,8 @@ class Device:
 class Sessions:
     """Starts, carries on and ends sessions."""
 
-    def __init__(self, database: Database, clock: Clock, *, life: timedelta, grace: timedelta) -> None:
-        self._sessions = database["sessions"]
+    def __init__(self, store: SessionStore, clock: Clock, *, life: timedelta, grace: timedelta) -> None:
+        self._store = store
         self._clock = clock
         self._life = life
         self._grace = grace
@@ -69,7 +69,7 @@ class Sessions:
             "expires_at": now + self._life,
             "ended_at": None,
         }
-        await self._sessions.insert_one(document)
+        await self._store.insert(document)
         return Session.model_validate(document)
 
     async def rotate(self, token: RefreshToken) -> Session:
@@ -80,14 +80,9 @@ class Sessions:
         it ends for both. Raises 401 `session-ended`, 401 `refresh-reused`.
         """
         now = self._clock.now()
-        standing = {"_id": token.session_id, "ended_at": None, "expires_at": {"$gt": now}}
-        document = await self._sessions.find_one_and_update(
-            {**standing, "count": token.count},
-            {"$inc": {"count": 1}, "$set": {"rotated_at": now}},
-            return_document=True,
-        )
+        document = await self._store.rotate(token.session_id, token.count, now)
         if document is None:
-            document = await self._sessions.find_one(standing)
+            document = await self._store.find(token.session_id, now)
             if document is None:
                 raise session_ended()
             if document["count"] != token.count + 1 or now - document["rotated_at"] > self._grace:
@@ -100,24 +95,16 @@ class Sessions:
 
     async def end(self, user_id: str, session_id: str, because: str) -> bool:
         """End one of the user's sessions. False if it was none or had ended."""
-        done = await self._sessions.update_one(
-            {"_id": session_id, "user_id": user_id, "ended_at": None},
-            {"$set": {"ended_at": self._clock.now(), "ended_because": because}},
-        )
-        return done.modified_count > 0
+        return await self._store.end(session_id, self._clock.now(), because, user_id=user_id)
 
     async def end_by_token(self, token: RefreshToken, because: str) -> None:
         """End the session that a token of ours belongs to."""
-        await self._sessions.update_one(
-            {"_id": token.session_id, "ended_at": None},
-            {"$set": {"ended_at": self._clock.now(), "ended_because": because}},
-        )
+        await self._store.end(token.session_id, self._clock.now(), because)
 
     async def of(self, user_id: str) -> list[Session]:
         """The user's standing sessions, the newest first, 100 at most."""
-        which = {"user_id": user_id, "ended_at": None, "expires_at": {"$gt": self._clock.now()}}
-        cursor = self._sessions.find(which).sort("created_at", -1).limit(100)
-        return [Session.model_validate(document) async for document in cursor]
+        found = await self._store.of(user_id, self._clock.now(), limit=100)
+        return [Session.model_validate(document) for document in found]
 
 
 def session_ended() -> Unauthorized:

@@ -99,7 +99,7 @@ class Documents(Generic[Model]):
         *,
         missing: Callable[[], Exception],
     ) -> None:
-        self.collection = collection
+        self._collection = collection
         self._model = model
         self._clock = clock
         self._states = states
@@ -111,17 +111,27 @@ class Documents(Generic[Model]):
         found: Model = self._model.model_validate(document)
         return found
 
-    async def find(self, which: Document, projection: Document | None = None) -> Model | None:
+    async def _find(self, which: Document, projection: Document | None = None) -> Model | None:
         """The one that matches."""
-        document = await self.collection.find_one(which, projection)
+        document = await self._collection.find_one(which, projection)
         return None if document is None else self.read(document)
 
     async def get(self, document_id: str) -> Model:
         """The one of this id. Raises the collection's *missing*."""
-        found = await self.find({"_id": document_id})
+        found = await self._find({"_id": document_id})
         if found is None:
             raise self._missing()
         return found
+
+    async def _ids(self, which: Document) -> list[str]:
+        """Ids of those that match."""
+        return [document["_id"] async for document in self._collection.find(which, {"_id": 1})]
+
+    async def _caused(self, which: Document, limit: int) -> list[tuple[str, Cause]]:
+        """Ids of those that match, each with the request behind its newest change."""
+        found = self._collection.find(which, {"cause": 1}).limit(limit)
+        # Documents of before it was kept have no cause.
+        return [(one["_id"], Cause(**one.get("cause", {"correlation_id": one["_id"]}))) async for one in found]
 
     async def insert(self, document: Document, messages: Sequence[Message], cause: Cause) -> bool:
         """Store a new document and what it tells. False if it meets a unique index; nothing is stored then."""
@@ -131,7 +141,7 @@ class Documents(Generic[Model]):
         if entries:
             fresh |= {"seq": seq, "outbox": entries, "outbox_since": now}
         try:
-            await self.collection.insert_one(fresh)
+            await self._collection.insert_one(fresh)
         except DuplicateKeyError:
             return False
         self._tell(document["_id"], entries)
@@ -144,7 +154,7 @@ class Documents(Generic[Model]):
         409 `changed-meanwhile` if others are always faster.
         """
         for _ in range(_TRIES):
-            document = await self.collection.find_one({"_id": document_id})
+            document = await self._collection.find_one({"_id": document_id})
             if document is None:
                 raise self._missing()
             if document["schema"] > SCHEMA:
@@ -169,7 +179,7 @@ class Documents(Generic[Model]):
             update["$push"] = {"outbox": {"$each": entries}}
             update["$min"] = {"outbox_since": now}  # the oldest of what is pending, for the sweeper
         try:
-            done = await self.collection.update_one({"_id": document["_id"], "version": document["version"]}, update)
+            done = await self._collection.update_one({"_id": document["_id"], "version": document["version"]}, update)
         except DuplicateKeyError:
             raise Conflict("taken", "This belongs to another account already") from None
         if not done.matched_count:

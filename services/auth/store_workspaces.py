@@ -1,40 +1,15 @@
-"""Reading workspaces as one user sees them: of ten thousand members only the entries that matter."""
+"""The workspaces: of ten thousand members only the entries that matter, and whose roles they are."""
 
-from services.auth.workspaces import Workspace
-from shared.plumbing.mongo import Collection, Document
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.auth.store import Cause, Documents
+from services.auth.workspaces import Workspace, workspace_not_found
+from shared.plumbing.clock import Clock
+from shared.plumbing.mongo import Database, Document
+from shared.plumbing.state_relay import StateRelay
 
 _WITHOUT_MEMBERS = {"members": 0}
-
-
-class WorkspaceReads:
-    """Queries over the workspaces."""
-
-    def __init__(self, collection: Collection) -> None:
-        self._collection = collection
-
-    async def seen_by(self, user_id: str, workspace_id: str) -> Workspace | None:
-        """The workspace with this user's entries."""
-        found = await self._collection.find_one({"_id": workspace_id}, _entries_of(user_id))
-        return None if found is None else Workspace.model_validate(found)
-
-    async def of_user(self, user_id: str, after: str, limit: int) -> list[Workspace]:
-        """The user's workspaces in the order of their ids."""
-        which = {"members.user_id": user_id, "_id": {"$gt": after}, "deleted_at": None}
-        cursor = self._collection.find(which, _entries_of(user_id)).sort("_id", 1).limit(limit)
-        return [Workspace.model_validate(document) async for document in cursor]
-
-    async def without_members(self, workspace_id: str) -> Workspace | None:
-        """The workspace alone."""
-        found = await self._collection.find_one({"_id": workspace_id}, _WITHOUT_MEMBERS)
-        return None if found is None else Workspace.model_validate(found)
-
-    async def members(self, workspace_id: str, skip: int, limit: int) -> Workspace | None:
-        """The workspace with a part of its members."""
-        some = {"members": {"$slice": ["$members", skip, limit]}}
-        found = await self._collection.find_one({"_id": workspace_id}, {**_FACTS, **some})
-        return None if found is None else Workspace.model_validate(found)
-
-
 # A projection with an expression would else leave out every field that it does not name.
 _FACTS: Document = dict.fromkeys(
     (
@@ -45,6 +20,77 @@ _FACTS: Document = dict.fromkeys(
 )
 
 
-def _entries_of(user_id: str) -> Document:
-    mine = {"$filter": {"input": "$members", "cond": {"$eq": ["$$this.user_id", user_id]}}}
-    return {**_FACTS, "members": mine}
+class Workspaces(Documents[Workspace]):
+    """Workspaces, each changed by compare-and-set."""
+
+    def __init__(self, database: Database, clock: Clock, states: StateRelay) -> None:
+        super().__init__(database["workspaces"], Workspace, clock, states, missing=workspace_not_found)
+
+    async def seen_by(self, user_id: str, workspace_id: str) -> Workspace | None:
+        """The workspace with this user's entries."""
+        return await self._find({"_id": workspace_id}, _entries_of([user_id]))
+
+    async def of_user(self, user_id: str, after: str, limit: int) -> list[Workspace]:
+        """The user's workspaces in the order of their ids."""
+        which = {"members.user_id": user_id, "_id": {"$gt": after}, "deleted_at": None}
+        cursor = self._collection.find(which, _entries_of([user_id])).sort("_id", 1).limit(limit)
+        return [self.read(document) async for document in cursor]
+
+    async def without_members(self, workspace_id: str) -> Workspace | None:
+        """The workspace alone."""
+        return await self._find({"_id": workspace_id}, _WITHOUT_MEMBERS)
+
+    async def members(self, workspace_id: str, skip: int, limit: int) -> Workspace | None:
+        """The workspace with a part of its members."""
+        some = {"members": {"$slice": ["$members", skip, limit]}}
+        return await self._find({"_id": workspace_id}, {**_FACTS, **some})
+
+    async def facts(self, workspace_ids: Sequence[str], user_ids: Sequence[str]) -> dict[str, Workspace]:
+        """Workspaces by id, with the entries of these users; deleted ones are missing."""
+        which = {"_id": {"$in": list(workspace_ids)}, "deleted_at": None}
+        found = self._collection.find(which, _entries_of(user_ids))
+        return {document["_id"]: self.read(document) async for document in found}
+
+    async def unresolved(self, workspace_id: str) -> Workspace | None:
+        """The workspace, if its subjects are still to be looked up."""
+        return await self._find({"_id": workspace_id, "unresolved_at": {"$ne": None}})
+
+    async def settle(self, workspace: Workspace) -> bool:
+        """Its subjects have been looked up. False if it has changed meanwhile."""
+        which = {"_id": workspace.id, "version": workspace.version}
+        done = await self._collection.update_one(which, {"$unset": {"unresolved_at": ""}})
+        return done.matched_count > 0
+
+    async def unsettled(self, before: datetime, limit: int) -> list[tuple[str, Cause]]:
+        """Workspaces pushed before then whose subjects were not looked up, each with the request behind that."""
+        return await self._caused({"unresolved_at": {"$type": "date", "$lt": before}}, limit)
+
+    async def give(self, provider: str, user_id: str, subject: str, cause: Cause) -> None:
+        """The roles of this subject are the user's."""
+        entry = {"subject": subject, "user_id": {"$ne": user_id}}
+        members = {"$set": {"members.$[entry].user_id": user_id}}
+        await self._change_entries(provider, entry, members, {"entry.subject": subject}, cause)
+
+    async def take(self, provider: str, user_id: str, subjects: Sequence[str], cause: Cause) -> None:
+        """No role but those of these subjects is the user's."""
+        entry = {"user_id": user_id, "subject": {"$nin": list(subjects)}}
+        fits = {f"entry.{name}": value for name, value in entry.items()}
+        await self._change_entries(provider, entry, {"$unset": {"members.$[entry].user_id": ""}}, fits, cause)
+
+    async def _change_entries(
+        self, provider: str, entry: Document, members: Document, fits: Document, cause: Cause
+    ) -> None:
+        """In every workspace of the provider with such an entry; each gets a new version."""
+        which = {"provider": provider, "members": {"$elemMatch": entry}}
+        ids = await self._ids(which)
+        if not ids:
+            return
+        marks = {"state_marked_at": self._clock.now(), "cause": cause.document()}
+        update = {**members, "$inc": {"version": 1}, "$set": {**members.get("$set", {}), **marks}}
+        await self._collection.update_many({**which, "_id": {"$in": ids}}, update, array_filters=[fits])
+        self._states.mark(ids)
+
+
+def _entries_of(user_ids: Sequence[str]) -> Document:
+    theirs = {"$filter": {"input": "$members", "cond": {"$in": ["$$this.user_id", list(user_ids)]}}}
+    return {**_FACTS, "members": theirs}

@@ -1,6 +1,5 @@
 """The catalog's public API."""
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -20,7 +19,6 @@ from services.catalog.views import (
     addon_fields,
 )
 from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems
-from shared.plumbing.mongo import Document
 from shared.plumbing.network import network_of
 from shared.plumbing.rate_limit import RateLimit
 from shared.plumbing.security import Principal, optional_user, require_role
@@ -28,7 +26,6 @@ from shared.plumbing.security import Principal, optional_user, require_role
 PREFIX = "/api/catalog/v1"
 Publisher = Annotated[Principal, Depends(require_role("publisher"))]
 Visitor = Annotated[Principal | None, Depends(optional_user)]
-HealthOf = Callable[[list[str]], Awaitable[dict[str, Document]]]
 
 _MANIFEST_PROBLEMS = (
     *("422 manifest-invalid", "422 manifest-unreachable", "422 manifest-address-blocked", "422 manifest-redirects"),
@@ -46,7 +43,7 @@ class Limits:
     visits: RateLimit
 
 
-def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limits: Limits) -> APIRouter:
+def router(publishing: Publishing, store: CatalogStore, limits: Limits) -> APIRouter:
     """Routes of the catalog."""
     api = APIRouter(prefix=PREFIX, tags=["catalog"])
 
@@ -63,7 +60,7 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limits
         return Viewer(principal.user_id, "operator" in principal.roles, workspaces)
 
     async def detail(listing: Listing, who: Viewer) -> AddOnDetail:
-        states = await health([listing["_id"]])
+        states = await store.health([listing["_id"]])
         return AddOnDetail(
             **addon_fields(completed(listing), states.get(listing["_id"])),
             manifest=listing["manifest"],
@@ -119,7 +116,7 @@ def router(publishing: Publishing, store: CatalogStore, health: HealthOf, limits
         after = decode_cursor(cursor, tuple[int, str]) if cursor else None
         wanted = Search(query, category, product, mine=mine)
         found = await store.search(who, wanted, after, limit + 1)
-        states = await health([listing["_id"] for listing in found[:limit]])
+        states = await store.health([listing["_id"] for listing in found[:limit]])
         items = [AddOn(**addon_fields(one, states.get(one["_id"]))) for one in found[:limit]]
         more = len(found) > limit
         last = found[limit - 1] if more else None

@@ -2,10 +2,11 @@
 
 import time
 
-from services.catalog import handlers
+from services.catalog import store_projections
 from services.catalog.api import Limits, router
 from services.catalog.domain import render
 from services.catalog.fetching import ManifestFetcher
+from services.catalog.handlers import Counts
 from services.catalog.publishing import Publishing
 from services.catalog.settings import CatalogSettings
 from services.catalog.store import CatalogStore
@@ -13,7 +14,7 @@ from shared.contracts.catalog import AddOnPublished, AddOnUpdated, AddOnWithdraw
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.http import create_api
-from shared.plumbing.mongo import Document, connect
+from shared.plumbing.mongo import connect
 from shared.plumbing.outcomes import Subscription
 from shared.plumbing.outgoing import OutgoingClient
 from shared.plumbing.producer import Producer
@@ -38,21 +39,17 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
     store = CatalogStore(database)
     listings = StateRelay(store.listings, render, producer, clock)
     publishing = Publishing(store, listings, clock, ManifestFetcher(outgoing, settings.manifest_deadline_seconds))
-    workspaces = handlers.workspaces(database)
-    installations = handlers.installations(database)
-    health = handlers.health(database)
-    counts = handlers.Counts(store, installations, clock)
-
-    async def health_of(keys: list[str]) -> dict[str, Document]:
-        return {doc["_id"]: doc async for doc in health.collection.find({"_id": {"$in": keys}})}
-
+    workspaces = store_projections.workspaces(database)
+    installations = store_projections.installations(database)
+    health = store_projections.health(database)
+    counts = Counts(store, installations, clock)
     publishes, visits = (_per_minute(count) for count in (settings.publishes_per_minute, settings.visits_per_minute))
     api = create_api(
         service=NAME,
         title="Souk catalog",
         version="1",
         settings=platform,
-        routers=[router(publishing, store, health_of, Limits(publishes, visits))],
+        routers=[router(publishing, store, Limits(publishes, visits))],
         description="Add-ons: listings, manifests, visibility, search.",
     )
     api.state.verifier = users.verifier

@@ -44,6 +44,7 @@ class CatalogStore:
         self._workspaces = database["workspaces"]
         self._installations = database["installations"]
         self._stale = database["stale_counts"]
+        self._health = database["addon_health"]
 
     async def prepare(self) -> None:
         """Create the indexes."""
@@ -106,6 +107,10 @@ class CatalogStore:
         """Ids of the workspaces that the user is in."""
         which = {"$or": [{"admins.user_id": user_id}, {"members": user_id}], "deleted": {"$ne": True}}
         return frozenset([str(doc["_id"]) async for doc in self._workspaces.find(which, {"_id": 1})])
+
+    async def health(self, keys: Sequence[str]) -> dict[str, Document]:
+        """The breakers of these add-ons, as far as the installer has told."""
+        return {doc["_id"]: doc async for doc in self._health.find({"_id": {"$in": list(keys)}})}
 
     async def categories(self) -> list[Document]:
         """Categories of what everybody can find, with their number of add-ons."""

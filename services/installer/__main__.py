@@ -4,9 +4,9 @@ import argparse
 import sys
 
 from services.installer.main import build
-from services.installer.queries import InstallationQueries
+from services.installer.saga.transitions import diagram
 from services.installer.settings import InstallerSettings
-from services.installer.transitions import diagram
+from services.installer.storage.queries import InstallationQueries
 from shared.contracts.topics import ALL_TOPICS
 from shared.plumbing.cli import run
 from shared.plumbing.service import Service

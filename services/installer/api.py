@@ -7,14 +7,14 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Query, Request, Response
 from fastapi.routing import APIRoute
 
-from services.installer import bodies, refusals, showing, views
-from services.installer.access import Access
-from services.installer.asking import Asking
-from services.installer.bodies import AddOnKey, HexId
 from services.installer.domain import Installation
-from services.installer.messages import CancelAsked, RetryAsked, UninstallAsked, Verdict
+from services.installer.saga.inputs import CancelAsked, RetryAsked, UninstallAsked, Verdict
 from services.installer.store import InstallationStore
-from services.installer.views import InstallationDetail, InstallationView
+from services.installer.web import bodies, refusals, showing, views
+from services.installer.web.access import Access
+from services.installer.web.asking import Asking
+from services.installer.web.bodies import AddOnKey, HexId
+from services.installer.web.views import InstallationDetail, InstallationView
 from shared.contracts.installer import State
 from shared.plumbing.errors import Conflict, Invalid
 from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems, traceparent

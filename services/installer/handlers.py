@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from services.installer.messages import Checked, Verdict
-from services.installer.outlook import Lookout
+from services.installer.delivery.surroundings import Lookout
+from services.installer.delivery.worker import Worker
+from services.installer.saga.inputs import Checked, Verdict
 from services.installer.store import InstallationStore
-from services.installer.worker import Worker
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.envelope import Envelope, Message
 from shared.plumbing.outcomes import Outcome

@@ -3,26 +3,26 @@
 import secrets
 from collections.abc import Mapping
 
-from services.installer.addons import AddOns
-from services.installer.addresses import address_book
-from services.installer.announcing import Announcer
-from services.installer.calling import Caller
-from services.installer.calls import Signer
-from services.installer.departures import Departures
-from services.installer.events import NOT_IN_STATE, health_state, installation_state
+from services.installer.addons.addresses import address_book
+from services.installer.addons.keys import AddOnKeys
+from services.installer.addons.listings import AddOns
+from services.installer.delivery.announcing import Announcer
+from services.installer.delivery.caller import Caller
+from services.installer.delivery.departures import Departures
+from services.installer.delivery.health import Health
+from services.installer.delivery.prepared import Signer
+from services.installer.delivery.rounds import Rounds
+from services.installer.delivery.slots import Slots
+from services.installer.delivery.surroundings import Lookout
+from services.installer.delivery.watchdog import Watchdog
+from services.installer.delivery.worker import Worker
 from services.installer.handlers import CheckHandler
-from services.installer.health import Health
-from services.installer.keys import AddOnKeys
 from services.installer.known import Known
-from services.installer.outlook import Lookout
-from services.installer.rounds import Rounds
-from services.installer.routes import routers
-from services.installer.saga import Saga
+from services.installer.saga.decide import Saga
+from services.installer.saga.events import NOT_IN_STATE, health_state, installation_state
 from services.installer.settings import InstallerSettings
-from services.installer.slots import Slots
 from services.installer.store import InstallationStore
-from services.installer.watchdog import Watchdog
-from services.installer.worker import Worker
+from services.installer.web.routes import routers
 from shared.contracts import installer, topics
 from shared.contracts.auth import WorkspaceChecked
 from shared.plumbing.clock import DatabaseClock

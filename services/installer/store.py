@@ -11,16 +11,24 @@ from typing import Protocol
 
 from pymongo import IndexModel, UpdateOne
 
-from services.installer import updates
-from services.installer.documents import from_document
 from services.installer.domain import SCHEMA, Installation
-from services.installer.events import check_number
-from services.installer.folding import Folded, fold
-from services.installer.messages import CheckSent, Decision, Due, Input, InstallAsked
-from services.installer.parking import park
-from services.installer.queries import InstallationQueries
-from services.installer.requests import ROUNDS, AlreadyLive, ContentionError, Inserted, Insertion, Present, Requests
-from services.installer.saga import Saga
+from services.installer.saga.decide import Saga
+from services.installer.saga.events import check_number
+from services.installer.saga.inputs import CheckSent, Decision, Due, Input, InstallAsked
+from services.installer.storage import updates
+from services.installer.storage.documents import from_document
+from services.installer.storage.folding import Folded, fold
+from services.installer.storage.parking import park
+from services.installer.storage.queries import InstallationQueries
+from services.installer.storage.requests import (
+    ROUNDS,
+    AlreadyLive,
+    ContentionError,
+    Inserted,
+    Insertion,
+    Present,
+    Requests,
+)
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, ensure_indexes, insert_new

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pymongo import IndexModel, UpdateOne
 
 from services.notifier.domain import REMEMBERED, MailState
-from services.notifier.timers import Due
+from services.notifier.due_store import Due
 from shared.plumbing.mongo import Database, Document, ensure_indexes, insert_new
 
 RESULTS_KEPT = timedelta(days=2)  # a result older than 24 h sends no mail, so no duplicate of it can either

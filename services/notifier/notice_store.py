@@ -6,9 +6,9 @@ from datetime import datetime
 
 from pymongo import IndexModel, ReturnDocument
 
+from services.notifier.due_store import Due
 from services.notifier.notices import CAUSES, Origin, changed
 from services.notifier.outages import Watch
-from services.notifier.timers import Due
 from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes, is_duplicate_key
 from shared.plumbing.state_relay import STATE_INDEXES
 

@@ -14,11 +14,12 @@ import structlog
 from prometheus_client import Counter
 
 from services.notifier.domain import RECIPIENT_WITHIN, MailState, retry_at
+from services.notifier.due_store import Claim
 from services.notifier.mail import Letter, Result, Writer
 from services.notifier.mail_store import MailStore
 from services.notifier.smtp import MailDelayed, MailRefused, MailServer, MailServerAway
 from services.notifier.store import Views
-from services.notifier.timers import Bell, Claim, work_off
+from services.notifier.timers import Bell, work_off
 from shared.contracts.auth import SEALED_ADDRESS, SEALED_LINK
 from shared.contracts.reasons import FailureReason
 from shared.plumbing.clock import Clock

@@ -85,12 +85,10 @@ class Projection:
         return outcomes
 
     def _upsert(self, message: StateMessage) -> UpdateOne | ReplaceOne[Document]:
+        older = {"_id": message.key(), "version": {"$lt": message.version}}
         known: Document = {"version": message.version, "deleted": message.deleted}
         if message.deleted:
-            # The same version too: an older release left the fields, and the daily repetition takes them away.
-            older = {"_id": message.key(), "version": {"$lte": message.version}}
-            return ReplaceOne(older, known, upsert=True)
-        older = {"_id": message.key(), "version": {"$lt": message.version}}
+            return ReplaceOne(older, known, upsert=True)  # nothing of it is kept but that it is gone
         return UpdateOne(older, {"$set": {**self._fields(message), **known}}, upsert=True)
 
     async def rebuild(self, bootstrap_servers: str) -> int:

@@ -45,7 +45,7 @@ def ended_well(marketplace: Marketplace, addon: SampleAddOn, installation: str) 
     assert [call["applied"] for call in calls].count(True) <= 1
     kept = addon.install(installation)
     assert (kept["status"], kept["effects"]) == ("ACTIVE", [f"{installation}-INSTALLED-1"])
-    mails = eventually(lambda: marketplace.mails_about(installation), f"a mail about {installation}")
+    mails = eventually(lambda: marketplace.mails_about(installation), f"a mail about {installation}", 120)
     # A mail server may get a mail twice, if we die between its yes and our note; readers deduplicate by this id.
     assert len({mail["message_id"] for mail in mails}) == 1
 

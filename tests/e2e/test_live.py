@@ -83,7 +83,7 @@ def test_the_stream_of_an_installation_goes_on_at_its_seq_when_its_replica_is_ki
     marketplace: Marketplace, killable: Stack, workspace: str, addon: SampleAddOn
 ) -> None:
     marketplace.admin.log_in()
-    addon.behave("slow", seconds=3)
+    addon.behave("hang")
     installation = marketplace.request(addon.key, workspace)
     path = f"{NOTIFIER}/installations/{installation}/stream"
     eventually(lambda: marketplace.snapshot(workspace)["installations"], "the installation at the notifier")
@@ -92,6 +92,7 @@ def test_the_stream_of_an_installation_goes_on_at_its_seq_when_its_replica_is_ki
         victim = eventually(lambda: serving(killable), "one replica with one stream")
         killable.daemon(victim).signal(signal.SIGKILL)
         killable.daemon(victim).wait(10)
+        addon.behave("ok")
         follower.wait(lambda events: len(told(events, installation)) == 2, "the second event")
 
     assert told(follower.events, installation) == [("InstallRequested", 1), ("AddOnInstalled", 2)]

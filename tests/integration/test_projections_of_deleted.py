@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from services.catalog import handlers as catalog
+from services.catalog import store_projections as catalog
 from services.installer.known import Known
 from services.notifier import store as notifier
 from shared.contracts.envelope import Envelope, Message, StateMessage
@@ -83,16 +83,3 @@ async def test_one_that_comes_back_is_there_again(projection: Projection, clock:
     after = await projection.collection.find_one({"_id": first.key()}) or {}
     assert after.pop("version") == 3
     assert after == before
-
-
-async def test_what_an_older_release_left_of_a_deleted_one_goes_with_the_next_record(
-    projection: Projection, clock: DatabaseClock
-) -> None:
-    """State records come again every day, so nobody has to rebuild."""
-    gone = state(projection, 2, deleted=True)
-    await projection.apply([record(state(projection, 1), clock)])
-    await projection.collection.update_one({"_id": gone.key()}, {"$set": {"version": 2, "deleted": True}})
-
-    await projection.apply([record(gone, clock)])
-
-    assert await projection.collection.find().to_list() == [{"_id": gone.key(), "version": 2, "deleted": True}]

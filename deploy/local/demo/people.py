@@ -57,12 +57,13 @@ def patiently(send: Callable[[], httpx.Response]) -> httpx.Response:
 
 def eventually(look: Callable[[], Any], what: str, seconds: float = 60) -> Any:
     """What `look` finds, as soon as it finds something. Raises TimeoutError naming what was waited for."""
-    deadline = time.monotonic() + seconds
+    deadline, pause = time.monotonic() + seconds, 0.02
     while time.monotonic() < deadline:
         found = look()
         if found:
             return found
-        time.sleep(0.2)
+        time.sleep(pause)
+        pause = min(0.2, 1.5 * pause)  # most things are there at once, or take a while
     raise TimeoutError(f"{what}: not seen within {seconds:.0f} s")
 
 

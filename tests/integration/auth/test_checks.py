@@ -9,6 +9,8 @@ from typing import Any, cast
 import pytest
 
 from services.auth.handlers import WorkspaceChecks
+from services.auth.store_users import Users
+from services.auth.store_workspaces import Workspaces
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import CheckWorkspace
 from shared.plumbing.outcomes import Outcome
@@ -61,7 +63,9 @@ def broker() -> _Broker:
 
 @pytest.fixture
 def checks(auth: Auth, broker: _Broker) -> WorkspaceChecks:
-    return WorkspaceChecks(auth.database, cast("Producer", broker), auth.service.clock)
+    clock, (user_states, workspace_states) = auth.service.clock, auth.service.states
+    users, workspaces = Users(auth.database, clock, user_states), Workspaces(auth.database, clock, workspace_states)
+    return WorkspaceChecks(users, workspaces, cast("Producer", broker), clock)
 
 
 async def local(auth: Auth, someone: Session) -> str:

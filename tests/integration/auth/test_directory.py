@@ -13,8 +13,10 @@ from services.auth.links import Links
 from services.auth.mails import Mails
 from services.auth.membership import Membership
 from services.auth.product_accounts import Newcomer, ProductAccounts
-from services.auth.store import Cause, Documents
-from services.auth.workspaces import Workspace, state_of, workspace_not_found
+from services.auth.store import Cause
+from services.auth.store_users import Users
+from services.auth.store_workspaces import Workspaces
+from services.auth.workspaces import state_of
 from shared.plumbing.mongo import Document
 from shared.plumbing.sealing import Sealer
 from tests.integration.auth.conftest import API, PUBLIC_URL, SEALING, Auth, Session, slug
@@ -63,13 +65,11 @@ def people(auth: Auth) -> ProductAccounts:
     return ProductAccounts(users, membership, links, clock)
 
 
-def membership_of(auth: Auth) -> tuple[Membership, Documents[Account]]:
+def membership_of(auth: Auth) -> tuple[Membership, Users]:
     clock, (user_states, workspace_states) = auth.service.clock, auth.service.states
-    users = Documents(
-        auth.database["users"], Account, clock, user_states, auth.service.outboxes[0], missing=workspace_not_found
-    )
-    workspaces = Documents(auth.database["workspaces"], Workspace, clock, workspace_states, missing=workspace_not_found)
-    return Membership(users, workspaces, workspace_states, ["acme", "other"], clock), users
+    users = Users(auth.database, clock, user_states, auth.service.outboxes[0])
+    workspaces = Workspaces(auth.database, clock, workspace_states)
+    return Membership(users, workspaces, ["acme", "other"], clock), users
 
 
 async def arrive(auth: Auth, sub: str, provider: str = "acme") -> Account:

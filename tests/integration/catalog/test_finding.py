@@ -59,7 +59,8 @@ async def test_who_looks_around_without_an_account_is_bounded_by_network(
         paths = (ADDONS, "/api/catalog/v1/categories", f"{ADDONS}/nothing", ADDONS)
         answers = [await visit(path, "203.0.113.1") for path in paths]
         assert [answer.status_code for answer in answers] == [200, 200, 404, 429]
-        assert (answers[-1].json()["slug"], answers[-1].headers["retry-after"]) == ("too-many-requests", "20")
+        assert answers[-1].json()["slug"] == "too-many-requests"
+        assert 10 < int(answers[-1].headers["retry-after"]) <= 20
 
         assert (await visit(ADDONS, "203.0.113.2")).status_code == 200
         member = bearer(new_id(), clock.now())

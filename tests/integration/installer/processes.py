@@ -7,21 +7,21 @@ from typing import Any
 
 from pydantic import SecretStr
 
-from services.installer.addons import AddOns
-from services.installer.breaker import Breaker
-from services.installer.calling import Caller
-from services.installer.departures import Departures
+from services.installer.addons.listings import AddOns
+from services.installer.delivery.breaker import Breaker
+from services.installer.delivery.caller import Caller
+from services.installer.delivery.departures import Departures
+from services.installer.delivery.health import Health
+from services.installer.delivery.rounds import Rounds
+from services.installer.delivery.slots import Slots
+from services.installer.delivery.surroundings import Lookout
+from services.installer.delivery.worker import Worker
 from services.installer.domain import Installation, Kind
-from services.installer.health import Health
 from services.installer.known import Known
-from services.installer.messages import AddOnNow, Answer, CheckSent, Decision
-from services.installer.outlook import Lookout
-from services.installer.rounds import Rounds
-from services.installer.saga import Saga
+from services.installer.saga.decide import Saga
+from services.installer.saga.inputs import AddOnNow, Answer, CheckSent, Decision
 from services.installer.settings import InstallerSettings
-from services.installer.slots import Slots
 from services.installer.store import Inserted, InstallationStore
-from services.installer.worker import Worker
 from shared.contracts.reasons import WaitingFor
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, Document

@@ -3,7 +3,7 @@
 import pytest
 
 from services.installer.domain import Kind
-from services.installer.messages import CallReported, CheckSent, WorkspaceGone
+from services.installer.saga.inputs import CallReported, CheckSent, WorkspaceGone
 from shared.contracts.auth import WorkspaceChanged
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import State

@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from pydantic import SecretStr
 
-from services.installer.breaker import BreakerState, Tally
-from services.installer.health import Health
+from services.installer.delivery.breaker import BreakerState, Tally
+from services.installer.delivery.health import Health
 from services.installer.known import Known
 from services.installer.settings import InstallerSettings
 from shared.contracts.envelope import Envelope, Message

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 from services.installer.domain import Installation
-from services.installer.messages import CancelAsked, Verdict
-from services.installer.saga import Saga
+from services.installer.saga.decide import Saga
+from services.installer.saga.inputs import CancelAsked, Verdict
 from services.installer.store import InstallationStore
 from shared.contracts.installer import State
 from shared.plumbing.clock import DatabaseClock

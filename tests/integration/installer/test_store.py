@@ -9,9 +9,10 @@ from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
 from services.installer import store as store_module
-from services.installer.documents import from_document
+from services.installer.delivery.watchdog import Watchdog
 from services.installer.domain import SCHEMA, Installation, Kind
-from services.installer.messages import (
+from services.installer.saga.decide import Saga
+from services.installer.saga.inputs import (
     CallReported,
     CancelAsked,
     Checked,
@@ -26,10 +27,9 @@ from services.installer.messages import (
     UninstallAsked,
     Verdict,
 )
-from services.installer.requests import AlreadyLive, Inserted, Present
-from services.installer.saga import Saga
+from services.installer.storage.documents import from_document
+from services.installer.storage.requests import AlreadyLive, Inserted, Present
 from services.installer.store import InstallationStore, NewerSchemaError
-from services.installer.watchdog import Watchdog
 from shared.contracts.auth import Plan, Role, WorkspaceChecked
 from shared.contracts.installer import Outcome, State
 from shared.plumbing.clock import DatabaseClock

@@ -9,7 +9,7 @@ import pytest
 
 from services.installer.domain import Installation, Kind, lane_of
 from services.installer.handlers import CheckHandler
-from services.installer.messages import Answer, CallReported, Checked, Lease, Result, Surroundings, UninstallAsked
+from services.installer.saga.inputs import Answer, CallReported, Checked, Lease, Result, Surroundings, UninstallAsked
 from shared.contracts.auth import Plan, Role, WorkspaceChecked
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import Cleanup, State

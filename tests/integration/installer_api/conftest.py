@@ -9,12 +9,13 @@ from typing import Any
 import httpx
 import pytest
 
-from services.installer.addresses import address_book
-from services.installer.calls import Signer
+from services.installer.addons.addresses import address_book
+from services.installer.addons.keys import AddOnKeys
+from services.installer.delivery.prepared import Signer
 from services.installer.domain import Installation, Kind, Snapshot
-from services.installer.keys import AddOnKeys
 from services.installer.known import Known
-from services.installer.messages import (
+from services.installer.saga.decide import Saga
+from services.installer.saga.inputs import (
     AddOnNow,
     Answer,
     CallReported,
@@ -25,10 +26,9 @@ from services.installer.messages import (
     Result,
     Surroundings,
 )
-from services.installer.routes import routers
-from services.installer.saga import Saga
 from services.installer.settings import InstallerSettings
 from services.installer.store import InstallationStore
+from services.installer.web.routes import routers
 from shared.contracts.auth import AccountChanged, Plan, Role, WorkspaceAdmin, WorkspaceChanged, WorkspaceChecked
 from shared.contracts.catalog import AddOnPublished, Visibility
 from shared.contracts.envelope import Envelope, Message

@@ -13,9 +13,9 @@ import pytest
 from fastapi import FastAPI
 from pymongo.errors import ConnectionFailure
 
-from services.installer import keys as keys_module
-from services.installer.keys import AddOnKeys, UnknownKeyError
-from services.installer.keys_api import router
+from services.installer.addons import keys as keys_module
+from services.installer.addons.keys import AddOnKeys, UnknownKeyError
+from services.installer.addons.keys_api import router
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.mongo import Database, connect
 from shared.plumbing.sealing import Sealer

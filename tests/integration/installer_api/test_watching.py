@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from services.installer.messages import Due, Result, Surroundings
+from services.installer.saga.inputs import Due, Result, Surroundings
 from shared.contracts.reasons import Side, WaitingFor
 from tests.integration.installer_api.conftest import Installer
 from tests.users import new_id

@@ -3,14 +3,14 @@
 import httpx
 import pymongo
 
-from services.installer.addresses import address_book
-from services.installer.calls import Signer
-from services.installer.keys import AddOnKeys
+from services.installer.addons.addresses import address_book
+from services.installer.addons.keys import AddOnKeys
+from services.installer.delivery.prepared import Signer
 from services.installer.known import Known
-from services.installer.routes import routers
-from services.installer.saga import Saga
+from services.installer.saga.decide import Saga
 from services.installer.settings import InstallerSettings
 from services.installer.store import InstallationStore
+from services.installer.web.routes import routers
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect

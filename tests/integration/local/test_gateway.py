@@ -223,10 +223,15 @@ def test_a_body_that_declares_too_much_reaches_no_service(gateway: Stack, client
         assert service.connections == []
 
 
-def test_what_is_left_of_a_refused_body_is_not_the_next_request(services: None, client: httpx.Client) -> None:
-    answers = [client.post("/api/catalog/v1/addons", content=b"x" * 2_900_000) for _ in range(20)]
+@pytest.mark.parametrize("chunked", [False, True])
+def test_what_is_left_of_a_refused_body_is_not_the_next_request(
+    services: None, gateway: Stack, *, chunked: bool
+) -> None:
+    address, body = f"{gateway.plan.public_url}/api/catalog/v1/addons", b"x" * 2_900_000
 
-    assert {(one.status_code, one.headers["Connection"]) for one in answers} == {(413, "close")}
+    answers = [upload(address, body, chunked=chunked) for _ in range(20)]
+
+    assert {(one.status, one.connection) for one in answers} == {(413, "close")}
 
 
 def test_replicas_share_the_work_and_one_that_is_gone_is_bypassed(gateway: Stack, client: httpx.Client) -> None:

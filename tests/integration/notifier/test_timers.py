@@ -6,8 +6,8 @@ from datetime import timedelta
 import pytest
 from pymongo.errors import ConnectionFailure
 
-from services.notifier import timers
-from services.notifier.timers import Due
+from services.notifier import due_store
+from services.notifier.due_store import Due
 from services.notifier.watchman import Watchman
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.mongo import Database, Document
@@ -42,7 +42,7 @@ async def test_what_a_dead_process_held_comes_back(database: Database, clock: Da
 async def test_a_claim_is_renewed_while_it_is_held(
     database: Database, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(timers, "RENEW_SECONDS", 0.05)
+    monkeypatch.setattr(due_store, "RENEW_SECONDS", 0.05)
     await database["jobs"].insert_one({"_id": 1, "due_at": clock.now() - timedelta(seconds=1)})
     async with Due(database["jobs"]).claim(10) as claim:
         before = claim.documents[0]["lease_until"]
@@ -63,7 +63,7 @@ async def test_a_worker_sleeps_until_something_is_due(database: Database, clock:
     await database["jobs"].insert_one({"_id": 3, "due_at": now - timedelta(seconds=1)})
     past = await due.pause(now)
 
-    assert (nothing, far, past) == (timers.LOOK_SECONDS, timers.LOOK_SECONDS, timers.BUSY_SECONDS)
+    assert (nothing, far, past) == (due_store.LOOK_SECONDS, due_store.LOOK_SECONDS, due_store.BUSY_SECONDS)
     assert near == pytest.approx(1.01)
 
 

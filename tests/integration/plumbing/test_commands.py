@@ -31,4 +31,5 @@ async def test_what_a_command_prints_is_json_and_its_log_stands_apart(
 
     assert ran.returncode == 0, ran.stderr
     assert json.loads(ran.stdout) == {"sent": 0}
-    assert [json.loads(line)["event"] for line in ran.stderr.splitlines()] == ["producer_connected"]
+    (line,) = ran.stderr.splitlines()
+    assert "producer_connected" in line

@@ -8,7 +8,8 @@ from typing import Any, Self
 from pydantic import SecretStr
 
 from services.installer.domain import Installation, Kind, Snapshot, Workspace
-from services.installer.messages import (
+from services.installer.saga.decide import Saga
+from services.installer.saga.inputs import (
     AddOnNow,
     Answer,
     CallReported,
@@ -23,7 +24,6 @@ from services.installer.messages import (
     Surroundings,
     Verdict,
 )
-from services.installer.saga import Saga
 from services.installer.settings import InstallerSettings
 from shared.contracts.auth import Plan, Role, WorkspaceChecked
 from shared.contracts.catalog import Visibility
@@ -207,7 +207,7 @@ class Story:
 
 def at_state(state: State) -> Story:
     """A story that has come to `state`."""
-    from services.installer.messages import CancelAsked, UninstallAsked  # noqa: PLC0415 - only here
+    from services.installer.saga.inputs import CancelAsked, UninstallAsked  # noqa: PLC0415 - only here
 
     story = Story()
     if state is State.CHECKING:

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.installer.addon_access import AddOnProblem, Caller, stands
+from services.installer.addons.access import AddOnProblem, Caller, stands
+from services.installer.addons.token_reading import AddOnToken
+from services.installer.addons.tokens import Use
 from services.installer.domain import Check, Installation, Tokens, Workspace
-from services.installer.token_reading import AddOnToken
-from services.installer.tokens import Use
 from shared.contracts.installer import State
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.installer.addon_settings import SettingRefusedError, changes, filled
+from services.installer.addons.settings import SettingRefusedError, changes, filled
 
 
 def setting(name: str, kind: str, value: Any, **more: Any) -> dict[str, Any]:

@@ -4,9 +4,9 @@ from datetime import timedelta
 
 import pytest
 
-from services.installer.answers import of_error, of_probe, of_response, own_words
+from services.installer.delivery.answers import of_error, of_probe, of_response, own_words
 from services.installer.domain import Kind
-from services.installer.messages import Result
+from services.installer.saga.inputs import Result
 from shared.contracts.reasons import Side
 from shared.plumbing.outgoing import AddressBlocked, NotSent, OutcomeUnknown, OutgoingError, OutgoingResponse
 from tests.unit.installer.story import START

@@ -9,8 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import SecretStr
 
-from services.installer.breaker import Breaker, BreakerState, Tally, count, probing
-from services.installer.messages import Answer, Result
+from services.installer.delivery.breaker import Breaker, BreakerState, Tally, count, probing
+from services.installer.saga.inputs import Answer, Result
 from services.installer.settings import InstallerSettings
 from shared.contracts.reasons import Side
 from tests.unit.installer.story import BLOCKED, GONE, LIMITS, NOT_SEEN, OK, REFUSED, START, TIMEOUT, UNKNOWN, seconds

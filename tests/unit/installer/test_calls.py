@@ -11,8 +11,8 @@ import orjson
 import pytest
 from joserfc import jwt
 
-from services.installer.addresses import Addresses, address_book
-from services.installer.calls import NotCallableError, Signer
+from services.installer.addons.addresses import Addresses, address_book
+from services.installer.delivery.prepared import NotCallableError, Signer
 from services.installer.domain import Call, Check, Installation, Kind, Snapshot, Tokens, Workspace
 from shared.contracts.installer import State
 from shared.plumbing.keys import SigningKey, usable_keys

@@ -3,11 +3,8 @@
 from datetime import timedelta
 from typing import Any
 
-from services.installer import updates
-from services.installer.documents import changes, from_document, to_document
 from services.installer.domain import Kind
-from services.installer.folding import fold
-from services.installer.messages import (
+from services.installer.saga.inputs import (
     Answer,
     CallReported,
     CancelAsked,
@@ -18,7 +15,10 @@ from services.installer.messages import (
     Surroundings,
     Verdict,
 )
-from services.installer.parking import park, unpark
+from services.installer.storage import updates
+from services.installer.storage.documents import changes, from_document, to_document
+from services.installer.storage.folding import fold
+from services.installer.storage.parking import park, unpark
 from shared.contracts.installer import State
 from tests.unit.installer.story import BOTH_HOOKS, SAGA, TIMEOUT, UNKNOWN, USER, Story, addon
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.installer import preflight, refusals
-from services.installer.facts import Document, of_account, of_addon, of_workspace
-from services.installer.preflight import assess
-from services.installer.reads import Found
+from services.installer.web import preflight, refusals
+from services.installer.web.facts import Document, of_account, of_addon, of_workspace
+from services.installer.web.preflight import assess
+from services.installer.web.reads import Found
 from shared.contracts.auth import Plan
 from shared.contracts.catalog import Visibility
 from shared.contracts.reasons import Blocker, Caution

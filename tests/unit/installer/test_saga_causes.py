@@ -1,6 +1,6 @@
 """What led to each message that leaves: the id of the message or request that was applied last."""
 
-from services.installer.messages import CancelAsked, RetryAsked, SettingsChanged, UninstallAsked
+from services.installer.saga.inputs import CancelAsked, RetryAsked, SettingsChanged, UninstallAsked
 from shared.contracts.installer import State
 from tests.unit.installer.story import NOT_SEEN, OK, USER, Story
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from services.installer.domain import installation_id
-from services.installer.messages import Checked, CheckSent, RetryAsked, Surroundings, Verdict
+from services.installer.saga.inputs import Checked, CheckSent, RetryAsked, Surroundings, Verdict
 from shared.contracts.auth import Plan, Role
 from shared.contracts.catalog import Visibility
 from shared.contracts.installer import CheckWorkspace, InstallFailed, InstallRequested, Outcome, State

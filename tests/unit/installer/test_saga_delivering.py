@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from services.installer.domain import Kind, webhook_id
-from services.installer.messages import Answer, Result, RetryAsked, Verdict
+from services.installer.saga.inputs import Answer, Result, RetryAsked, Verdict
 from shared.contracts.installer import AddOnInstalled, Cleanup, InstallFailed, Outcome, State
 from shared.contracts.reasons import FailureReason, Side, WaitingFor
 from tests.unit.installer.story import (

@@ -3,7 +3,7 @@
 import pytest
 
 from services.installer.domain import Kind
-from services.installer.messages import (
+from services.installer.saga.inputs import (
     CancelAsked,
     Decision,
     InstalledLate,

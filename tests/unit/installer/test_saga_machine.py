@@ -12,9 +12,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from services.installer.documents import from_document, to_document
 from services.installer.domain import Flight, Kind, webhook_id
-from services.installer.messages import (
+from services.installer.saga.inputs import (
     Answer,
     CallReported,
     CancelAsked,
@@ -29,6 +28,7 @@ from services.installer.messages import (
     Verdict,
     WorkspaceGone,
 )
+from services.installer.storage.documents import from_document, to_document
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.installer import CheckWorkspace, Cleanup, Outcome, State
 from shared.contracts.reasons import WaitingFor

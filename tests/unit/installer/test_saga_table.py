@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from services.installer.messages import CancelAsked, CheckSent, Due, Input, UninstallAsked, WorkspaceGone
-from services.installer.transitions import TABLE, ForbiddenTransitionError, Row, diagram, require
+from services.installer.saga.inputs import CancelAsked, CheckSent, Due, Input, UninstallAsked, WorkspaceGone
+from services.installer.saga.transitions import TABLE, ForbiddenTransitionError, Row, diagram, require
 from shared.contracts.installer import State
 from shared.contracts.reasons import WaitingFor
 from tests.unit.installer.story import LIMITS, OK, REFUSED, USER, Story, addon, at_state
@@ -83,7 +83,7 @@ def test_the_row_is_walked(row: Row, monkeypatch: pytest.MonkeyPatch) -> None:
         require(source, on, target)
         walked.append((source, on, target))
 
-    monkeypatch.setattr("services.installer.draft.require", note)
+    monkeypatch.setattr("services.installer.saga.draft.require", note)
     WAYS[row.source, row.on.__name__, row.target]()
     assert (row.source, row.on, row.target) in walked
 

@@ -3,7 +3,7 @@
 import pytest
 
 from services.installer.domain import Kind
-from services.installer.messages import RetryAsked, Verdict
+from services.installer.saga.inputs import RetryAsked, Verdict
 from shared.contracts.installer import State
 from shared.contracts.reasons import FailureReason, Side, WaitingFor
 from tests.unit.installer.story import LIMITS, NOT_SEEN, OK, TIMEOUT, UNKNOWN, USER, Story, addon, seconds

@@ -2,9 +2,9 @@
 
 from pydantic import SecretStr
 
+from services.installer.delivery.slots import Slots
 from services.installer.domain import Kind, lane_of
 from services.installer.settings import InstallerSettings
-from services.installer.slots import Slots
 
 A = lane_of("a", Kind.INSTALLED)
 B = lane_of("b", Kind.INSTALLED)

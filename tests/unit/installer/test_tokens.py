@@ -7,10 +7,10 @@ import pytest
 from joserfc import jwt
 from joserfc.jwk import OctKey, RSAKey
 
-from services.installer import token_reading, tokens
-from services.installer.addresses import Addresses
-from services.installer.token_reading import AddOnToken, TokenRefusedError
-from services.installer.tokens import Holder, Use
+from services.installer.addons import token_reading, tokens
+from services.installer.addons.addresses import Addresses
+from services.installer.addons.token_reading import AddOnToken, TokenRefusedError
+from services.installer.addons.tokens import Holder, Use
 from shared.plumbing.keys import SigningKey, usable_keys
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, 250_000, tzinfo=UTC)

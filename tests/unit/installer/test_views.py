@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from services.installer import showing
 from services.installer.domain import Call, Check, Flight, Installation, Kind, Workspace
-from services.installer.views import InstallationDetail
+from services.installer.web import showing
+from services.installer.web.views import InstallationDetail
 from shared.contracts.installer import Cleanup, Outcome, State
 from shared.contracts.reasons import FailureReason, Side, WaitingFor
 

@@ -1,0 +1,42 @@
+"""The sessions' documents: one per family of refresh tokens."""
+
+from datetime import datetime
+
+from shared.plumbing.mongo import Database, Document
+
+
+class SessionStore:
+    """A family stands until it is ended or expires."""
+
+    def __init__(self, database: Database) -> None:
+        self._sessions = database["sessions"]
+
+    async def insert(self, session: Document) -> None:
+        """Store a new family."""
+        await self._sessions.insert_one(session)
+
+    async def rotate(self, session_id: str, count: int, now: datetime) -> Document | None:
+        """Raise the count of a standing family from `count`. None if there is none with this count."""
+        which = {**_standing(now), "_id": session_id, "count": count}
+        change = {"$inc": {"count": 1}, "$set": {"rotated_at": now}}
+        rotated: Document | None = await self._sessions.find_one_and_update(which, change, return_document=True)
+        return rotated
+
+    async def find(self, session_id: str, now: datetime) -> Document | None:
+        """The family, if it stands."""
+        return await self._sessions.find_one({**_standing(now), "_id": session_id})
+
+    async def end(self, session_id: str, now: datetime, because: str, *, user_id: str | None = None) -> bool:
+        """End a family, of this user if one is given. False if there is none, or it had ended."""
+        which = {"_id": session_id, "ended_at": None, **({"user_id": user_id} if user_id is not None else {})}
+        done = await self._sessions.update_one(which, {"$set": {"ended_at": now, "ended_because": because}})
+        return done.modified_count > 0
+
+    async def of(self, user_id: str, now: datetime, limit: int) -> list[Document]:
+        """The user's standing families, the newest first."""
+        which = {**_standing(now), "user_id": user_id}
+        return await self._sessions.find(which).sort("created_at", -1).limit(limit).to_list()
+
+
+def _standing(now: datetime) -> Document:
+    return {"ended_at": None, "expires_at": {"$gt": now}}

@@ -1,0 +1,1 @@
+"""The pure core: what an installation becomes by what happens to it."""

@@ -1,0 +1,1 @@
+"""Installations as documents, and the batch step that writes them."""

@@ -1,0 +1,73 @@
+"""One turn of the batch step without its I/O: inputs folded into an installation, and the write that this takes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from services.installer.domain import Installation
+from services.installer.saga.inputs import Decision, Due, Input, Verdict
+from services.installer.storage import updates
+from services.installer.storage.parking import unpark
+from services.installer.storage.updates import Update
+from shared.plumbing.mongo import Document
+from shared.plumbing.outbox import clear_pipeline, stored
+
+Decide = Callable[[Installation, Input, datetime], Decision]
+
+
+@dataclass(slots=True)
+class Folded:
+    """What a batch of inputs made of one installation."""
+
+    before: Installation
+    after: Installation
+    decisions: list[Decision]
+    entries: list[Document]
+    """New in the outbox."""
+    cleared: tuple[str, ...]
+
+    @property
+    def changed(self) -> bool:
+        """Whether a compare-and-set write is needed."""
+        return self.after is not self.before
+
+    def update(self, now: datetime) -> Update:
+        """To be sent with a filter on `before.version` if `changed`, else (it only clears the outbox) without."""
+        if self.changed:
+            return updates.between(self.before, self.after, self.entries, self.cleared, now)
+        return clear_pipeline(self.cleared)
+
+    def written(self) -> Installation:
+        """The installation as it is stored once the write has won."""
+        left = [entry for entry in self.before.outbox if entry["id"] not in self.cleared]
+        self.after.outbox = (*left, *self.entries)
+        if self.changed:
+            self.after.version = self.before.version + 1
+        return self.after
+
+
+def fold(before: Installation, inputs: Sequence[Input], decide: Decide, now: datetime) -> Folded:
+    """Decide `inputs` one after the other; what was parked comes first, once somebody brings the surroundings."""
+    folded = Folded(before, before, [], [], ())
+    due = next((one for one in inputs if isinstance(one, Due)), None)
+    if before.parked and due is not None:
+        for parked in before.parked:
+            message = unpark(parked, due.around)
+            if message is not None:
+                _decide(folded, message, decide, now)
+        if folded.after is before:
+            folded.after = before.copy()
+        folded.after.parked = ()
+        folded.decisions.clear()
+    for message in inputs:
+        _decide(folded, message, decide, now)
+    return folded
+
+
+def _decide(folded: Folded, message: Input, decide: Decide, now: datetime) -> None:
+    decision = decide(folded.after, message, now)
+    folded.decisions.append(decision)
+    folded.cleared += decision.cleared
+    if decision.verdict is Verdict.APPLIED:
+        folded.after = decision.installation
+        folded.entries += [stored(envelope) for envelope in decision.outgoing]

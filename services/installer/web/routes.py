@@ -1,0 +1,43 @@
+"""The installer's public routes, put together; `main` adds them to the API."""
+
+import time
+
+from fastapi import APIRouter
+
+from services.installer import api
+from services.installer.addons import api as addon_api
+from services.installer.addons import keys_api
+from services.installer.addons.access import AddOnAccess
+from services.installer.addons.desk import AddOnDesk
+from services.installer.addons.keys import AddOnKeys
+from services.installer.delivery.health import Availability
+from services.installer.delivery.prepared import Signer
+from services.installer.known import Known
+from services.installer.store import InstallationStore
+from services.installer.web import preflight_api
+from services.installer.web.access import Access
+from services.installer.web.asking import Asking
+from services.installer.web.reads import Reads
+from shared.plumbing.clock import Clock
+from shared.plumbing.rate_limit import RateLimit
+
+# The platform's limit for an add-on in a workspace; here it counts for each process.
+ADDON_REQUESTS_PER_SECOND = 50
+
+
+def routers(
+    store: InstallationStore, known: Known, availability: Availability, *, keys: AddOnKeys, signer: Signer, clock: Clock
+) -> list[APIRouter]:
+    """All of them; users' tokens are verified by the API's `state.verifier`."""
+    reads = Reads(known)
+    access = Access(store, reads)
+    limit = RateLimit(ADDON_REQUESTS_PER_SECOND, ADDON_REQUESTS_PER_SECOND, time.monotonic)
+    return [
+        api.router(Asking(store, reads, availability), access, store),
+        preflight_api.router(access, reads, store, availability),
+        keys_api.router(keys, access),
+        addon_api.router(
+            AddOnAccess(keys, store.find, access.role, issuer=signer.issuer, clock=clock, limit=limit),
+            AddOnDesk(store, reads, keys, signer, clock),
+        ),
+    ]

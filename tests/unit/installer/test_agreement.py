@@ -1,5 +1,7 @@
 """Preflight, the request and the saga's check never disagree about the same facts."""
 
+from dataclasses import fields
+from operator import itemgetter
 from typing import Any
 
 import pytest
@@ -146,6 +148,28 @@ def disagreement(case: dict[str, Any]) -> str | None:
 @given(case=CASES)
 def test_preflight_request_and_check_never_disagree(case: dict[str, Any]) -> None:
     assert disagreement(case) is None
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    account=CASES.map(lambda case: case["account"]),
+    addon=CASES.map(lambda case: case["addon"]),
+    places=st.lists(CASES.map(lambda case: case["workspace"]), min_size=2, max_size=8),
+    installed=st.sets(st.integers(0, 7)),
+)
+def test_a_workspace_is_judged_by_its_own_facts_whatever_stands_beside_it(
+    account: dict[str, Any], addon: dict[str, Any], places: list[dict[str, Any]], installed: set[int]
+) -> None:
+    ids = [WORKSPACE, *(f"{number:024x}" for number in range(1, len(places)))]
+    places = [{**place, "_id": one} for place, one in zip(places, ids, strict=True)]
+    live = {one: LIVE for number, one in enumerate(ids) if number in installed}
+    together = preflight.rows(USER, account, addon, places, live, will_wait=False)
+    alone = [row for one in places for row in preflight.rows(USER, account, addon, [one], live, will_wait=False)]
+    assert sorted(together, key=itemgetter("workspace_id")) == sorted(alone, key=itemgetter("workspace_id"))
+
+
+def test_every_fact_about_a_workspace_is_among_those_that_tell_workspaces_apart() -> None:
+    assert {*preflight.JUDGED_BY, "workspace_id", "role"} == {one.name for one in fields(install.WorkspaceFacts)}
 
 
 FORGETFUL = {"the check": checking, "preflight and request": judging}

@@ -11,14 +11,14 @@ import aiohttp
 import uvloop
 from argon2 import PasswordHasher
 
-from benchmarks.figures import table
-from benchmarks.requests import HEAD, repeat
+from benchmarks.requests import repeat, report
 from benchmarks.usage import measure, spent
 from benchmarks.world import World
 from deploy.local.demo.people import Person
 from docs.generate import settings_of
 
 ACCOUNTS = 8
+PARTS = ("auth", "mongo")
 CREATED = 201
 
 
@@ -43,20 +43,16 @@ def measured(made: World, options: argparse.Namespace) -> dict[str, Any]:
                 raise RuntimeError(f"{answer.status} {await answer.text()}")
             await answer.read()
 
-    lines, kept, cpu = [], {}, {}
-    for flights in (1, 16):
+    rows = []
+    for flights in (1, 16) * options.rounds:
         before = measure(made.pids())
         answers = uvloop.run(repeat(log_in, flights=flights, seconds=options.seconds))
-        used = spent(before, measure(made.pids()))
-        lines.append(answers.row(str(flights)))
-        kept[str(flights)] = answers.times
-        cpu[flights] = {name: round(1000 * used[name] / len(answers.times), 1) for name in ("auth", "mongo")}
+        rows.append(answers.row(str(flights), spent(before, measure(made.pids())), PARTS))
     print(
         f"argon2id with {memory} KiB, {passes} passes, {lanes} lanes: {statistics.median(alone):.1f} ms CPU by itself"
     )
-    print(table(HEAD, lines))
-    print("CPU ms per log-in, by log-ins in flight:", cpu)
-    return kept
+    print(report(rows, PARTS))
+    return {"rows": rows, "hash_ms": alone}
 
 
 def _account(made: World) -> Person:

@@ -7,14 +7,14 @@ from typing import Any
 import aiohttp
 import uvloop
 
-from benchmarks.figures import table
-from benchmarks.requests import HEAD, repeat
+from benchmarks.requests import repeat, report
 from benchmarks.usage import measure, spent
 from benchmarks.world import World
 from deploy.local.demo.people import eventually
 
 WORKSPACES = 500
 INSTALLED = 25
+PARTS = ("installer", "mongo")
 PATH = "/api/installer/v1/preflight"
 
 
@@ -38,19 +38,15 @@ def measured(made: World, options: argparse.Namespace) -> dict[str, Any]:
         async with session.get(url, params={"addon": key}) as answer:
             sizes.add((answer.status, len(await answer.read())))
 
-    lines, kept, cpu = [], {}, {}
-    for flights in (1, 4):
+    rows = []
+    for flights in (1, 4) * options.rounds:
         story.admin.log_in()
         headers = {"Authorization": f"Bearer {story.admin.token}"}
         before = measure(made.pids())
         answers = uvloop.run(repeat(look, flights=flights, seconds=options.seconds, headers=headers))
-        used = spent(before, measure(made.pids()))
-        lines.append(answers.row(str(flights)))
-        kept[str(flights)] = answers.times
-        cpu[flights] = {name: round(1000 * used[name] / len(answers.times), 1) for name in ("installer", "mongo")}
+        rows.append(answers.row(str(flights), spent(before, measure(made.pids())), PARTS))
     ((status, size),) = sizes
     print(f"{WORKSPACES} workspaces, answers of status {status} and {size / 1000:.0f} kB")
-    print(table(HEAD, lines))
-    print("CPU ms per answer, by requests in flight:", cpu)
+    print(report(rows, PARTS))
     story.close()
-    return kept
+    return {"rows": rows}

@@ -2,12 +2,12 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import aiohttp
 
-from benchmarks.figures import percentile
+from benchmarks.figures import Row, percentile, spread, table
 
 
 @dataclass(frozen=True)
@@ -18,17 +18,28 @@ class Answers:
     times: list[float]
     """Seconds until each answer was read."""
 
-    @property
-    def per_second(self) -> float:
-        return len(self.times) / self.seconds
+    def row(self, name: str, used: Mapping[str, float], parts: Sequence[str]) -> Row:
+        """The figures, with the CPU milliseconds per answer of these processes."""
+        count = len(self.times)
+        return {
+            "name": name,
+            "per_second": count / self.seconds,
+            "p50_ms": percentile(self.times, 50),
+            "p99_ms": percentile(self.times, 99),
+            **{f"cpu_{part}": 1000 * used[part] / count for part in parts},
+        }
 
-    def row(self, name: str) -> list[object]:
-        """Name, requests, requests a second, p50 and p99 in ms."""
-        p50, p99 = (f"{percentile(self.times, which):.1f}" for which in (50, 99))
-        return [name, len(self.times), f"{self.per_second:.0f}", p50, p99]
+
+def report(rows: Sequence[Row], parts: Sequence[str]) -> str:
+    """A line for each name: medians and spread."""
+    lines = []
+    for name in dict.fromkeys(row["name"] for row in rows):
+        same = [row for row in rows if row["name"] == name]
+        cells = [spread(same, key, 1) for key in ("per_second", "p50_ms", "p99_ms", *(f"cpu_{one}" for one in parts))]
+        lines.append([name, *cells])
+    return table(("in flight", "a second", "p50 ms", "p99 ms", *(f"CPU ms of {part}" for part in parts)), lines)
 
 
-HEAD = ("in flight", "requests", "a second", "p50 ms", "p99 ms")
 Request = Callable[[aiohttp.ClientSession], Awaitable[None]]
 
 

@@ -16,11 +16,8 @@ class Assessment:
 
     blockers: tuple[Blocker, ...]
     cautions: tuple[Caution, ...]
-
-    @property
-    def to_acknowledge(self) -> tuple[Caution, ...]:
-        """The cautions that a request has to name."""
-        return tuple(caution for caution in self.cautions if caution in MUST_ACKNOWLEDGE)
+    to_acknowledge: tuple[Caution, ...]
+    """The cautions that a request has to name."""
 
     def missing(self, acknowledged: Collection[str]) -> list[Caution]:
         """The cautions that a request which acknowledges this much still has to name."""
@@ -37,7 +34,9 @@ def assess(
     account: AccountFacts, workspace: WorkspaceFacts, addon: AddOnFacts, *, already_installed: bool, will_wait: bool
 ) -> Assessment:
     """All that preflight shows of a workspace, and that a request for it is judged by."""
+    warned = cautions(workspace, will_wait=will_wait)
     return Assessment(
         blockers(account, workspace, addon, already_installed=already_installed),
-        cautions(workspace, will_wait=will_wait),
+        warned,
+        tuple(caution for caution in warned if caution in MUST_ACKNOWLEDGE),
     )

@@ -26,7 +26,7 @@ PLANS = [plan.value for plan in Plan]
 
 def mostly(good: Any, *others: Any) -> st.SearchStrategy[Any]:
     """Good more often than not, so that there are cases in which one thing alone is wrong."""
-    return st.sampled_from([*[good] * (2 * len(others)), *others])
+    return st.sampled_from([*[good] * (len(others) + 1), *others])
 
 
 def documents(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
@@ -43,7 +43,7 @@ CASES = documents(
         _id=st.just(WORKSPACE),
         name=st.just("Acme"),
         provider=st.none(),
-        plan=mostly("PRO", *PLANS),
+        plan=st.sampled_from(PLANS),
         product=st.sampled_from(["", "clock", "other"]),
         region=st.sampled_from(["", "eu"]),
         requires_two_factor=st.booleans(),
@@ -144,13 +144,13 @@ def disagreement(case: dict[str, Any]) -> str | None:
     return None if reason is expected else f"the request is told {slug}, the saga fails with {reason}"
 
 
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=300, deadline=None)
 @given(case=CASES)
 def test_preflight_request_and_check_never_disagree(case: dict[str, Any]) -> None:
     assert disagreement(case) is None
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(
     account=CASES.map(lambda case: case["account"]),
     addon=CASES.map(lambda case: case["addon"]),
@@ -205,7 +205,7 @@ def test_a_request_that_forgets_what_is_installed_is_found(monkeypatch: pytest.M
 def found_disagreement() -> dict[str, Any] | None:
     """A case in which two of the three differ, if there seems to be one."""
     trying = settings(
-        max_examples=5000, phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True
+        max_examples=3000, phases=[Phase.generate], suppress_health_check=list(HealthCheck), derandomize=True
     )
     try:
         found: dict[str, Any] = find(CASES, lambda case: disagreement(case) is not None, settings=trying)

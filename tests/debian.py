@@ -21,7 +21,8 @@ def program(name: str, package: str) -> str:
 
 
 def _install(name: str, package: str) -> str | None:
-    if os.geteuid() != 0 or not shutil.which("apt-get"):
+    apt_get = shutil.which("apt-get")
+    if os.geteuid() != 0 or not apt_get:
         return None
     with (Path(tempfile.gettempdir()) / "souk-tests-apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a run may want the same
@@ -29,6 +30,6 @@ def _install(name: str, package: str) -> str | None:
             env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
             for command in ("update -qq", f"install -y -qq --no-install-recommends {package}"):
                 subprocess.run(  # noqa: S603 -- from the PATH
-                    ["apt-get", *command.split()], env=env, capture_output=True, timeout=INSTALL_SECONDS, check=False
+                    [apt_get, *command.split()], env=env, capture_output=True, timeout=INSTALL_SECONDS, check=False
                 )
     return shutil.which(name)

@@ -5,10 +5,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from services.auth.accounts.store import Users
 from services.auth.store import SOURCE
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
-from services.auth.workspaces import Workspace, role_of
+from services.auth.workspaces.rules import Workspace, role_of
+from services.auth.workspaces.store import Workspaces
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import CheckWorkspace

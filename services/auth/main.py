@@ -3,27 +3,28 @@
 from datetime import timedelta
 
 from services.auth import render, store
-from services.auth.accounts import Accounts
+from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.links import Links
+from services.auth.accounts.mails import Mails
+from services.auth.accounts.passwords import Passwords, salt_key
+from services.auth.accounts.store import Users
 from services.auth.api import Parts, routers
-from services.auth.desk import Desk
-from services.auth.directory import Directory
 from services.auth.handlers import WorkspaceChecks
-from services.auth.keyring import Keyring
-from services.auth.links import Links
-from services.auth.mails import Mails
-from services.auth.membership import Membership
-from services.auth.oidc import OidcClient
-from services.auth.passwords import Passwords, salt_key
-from services.auth.product_accounts import ProductAccounts
-from services.auth.sessions import Sessions
+from services.auth.login.oidc import OidcClient
+from services.auth.login.product_accounts import ProductAccounts
+from services.auth.login.trips import Trips
+from services.auth.sessions.desk import Desk
+from services.auth.sessions.fresh import Freshness
+from services.auth.sessions.keyring import Keyring
+from services.auth.sessions.sessions import Sessions
+from services.auth.sessions.store import SessionStore
+from services.auth.sessions.store_keys import KeyStore
 from services.auth.settings import AuthSettings
-from services.auth.store_keys import KeyStore
-from services.auth.store_sessions import SessionStore
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
 from services.auth.tokens import RefreshTokens
-from services.auth.trips import Trips
 from services.auth.web import Browser, Limits
+from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.membership import Membership
+from services.auth.workspaces.store import Workspaces
 from shared.contracts import auth, installer, topics
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
@@ -124,6 +125,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
     )
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
+    api.state.freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
     checks = WorkspaceChecks(users, workspaces, producer, clock)
     return Service(
         name=NAME,

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
+from services.auth.accounts.mails import Mails
 from services.auth.domain import Account
-from services.auth.mails import Mails
 from services.auth.store import SOURCE
-from services.auth.workspaces import state_of
+from services.auth.workspaces.rules import state_of
 from shared.contracts.auth import AccountChanged
 from shared.contracts.envelope import Envelope, StateMessage
 from shared.plumbing.clock import Clock

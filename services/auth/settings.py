@@ -61,6 +61,8 @@ class AuthSettings(ServiceSettings):
 
     # Every service believes an access token until it ends, so this is also how long a log-out takes to arrive.
     access_token_seconds: int = Field(default=300, ge=30, le=3600)
+    # For how long a proof counts for actions that endanger an account; then they ask for another one.
+    fresh_seconds: int = Field(default=600, ge=30, le=3600)
     session_days: int = Field(default=30, ge=1, le=365)
     # Within this time the replaced refresh token gets the same successor again: two tabs, or a lost answer.
     refresh_grace_seconds: int = Field(default=10, ge=0, le=60)

@@ -5,9 +5,9 @@ from urllib.parse import urlsplit
 
 from fastapi import Request, Response
 
-from services.auth.sessions import Client, Device
+from services.auth.domain import Cause
+from services.auth.sessions.sessions import Client, Device
 from services.auth.settings import AuthSettings
-from services.auth.store import Cause
 from services.auth.texts import address_key
 from shared.plumbing.errors import Forbidden
 from shared.plumbing.http import correlation_id, traceparent
@@ -21,7 +21,9 @@ _ANY_NETWORK = 4  # times more mails to one address from all networks together
 
 def cause(request: Request) -> Cause:
     """What this request's changes belong to."""
-    return Cause(correlation_id(request), traceparent(request))
+    return Cause(
+        correlation_id(request), traceparent(request), network_of(request), request.headers.get("user-agent", "")
+    )
 
 
 def device(request: Request, client: Client) -> Device:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from joserfc.jwk import RSAKey
 
-from services.auth.oidc import Attempt, OidcClient, Person
+from services.auth.login.oidc import Attempt, OidcClient, Person
 from services.auth.settings import ProviderSettings
 from shared.plumbing.errors import Problem
 from shared.plumbing.outgoing import OutgoingClient
@@ -165,7 +165,7 @@ async def test_a_provider_that_says_its_issuer_must_always_say_it() -> None:
 
 
 async def test_keys_may_change_between_two_log_ins(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("services.auth.oidc_provider._UNKNOWN_KEY_SECONDS", 0)
+    monkeypatch.setattr("services.auth.login.published._UNKNOWN_KEY_SECONDS", 0)
     provider = Provider()
     client = client_of(provider)
     assert (await come_back(provider, client=client)).sub == "ada"
@@ -227,6 +227,6 @@ async def test_while_the_provider_is_away_what_it_said_before_stands(monkeypatch
     provider = Provider()
     client = client_of(provider)
     await come_back(provider, client=client)
-    monkeypatch.setattr("services.auth.oidc_provider._FRESH_SECONDS", 0)
+    monkeypatch.setattr("services.auth.login.published._FRESH_SECONDS", 0)
     provider.down = True
     assert (await client.authorization_url(ATTEMPT)).startswith(f"{ISSUER}/authorize?")

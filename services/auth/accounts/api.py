@@ -8,12 +8,12 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
-from services.auth.accounts import Accounts, SignUp
+from services.auth.accounts.accounts import Accounts, SignUp
+from services.auth.accounts.mails import VERIFY_PATH
+from services.auth.accounts.pages import confirm_page, refused_page, verified_page
+from services.auth.accounts.store import Users
+from services.auth.accounts.views import Accepted, AddressOnly, LinkToken, NewAccount, Profile, User, Verified
 from services.auth.domain import Change
-from services.auth.mails import VERIFY_PATH
-from services.auth.pages import confirm_page, refused_page, verified_page
-from services.auth.store_users import Users
-from services.auth.views import Accepted, AddressOnly, LinkToken, NewAccount, Profile, User, Verified
 from services.auth.web import Limits, cause
 from shared.plumbing.errors import Problem
 from shared.plumbing.http import problems

@@ -6,15 +6,15 @@ import structlog
 from fastapi import APIRouter, Query, Request
 from pydantic import Field
 
-from services.auth import workspaces as rules
+from services.auth.accounts.store import Users
 from services.auth.domain import Change
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
 from services.auth.texts import is_id
 from services.auth.tokens import new_id
-from services.auth.views_workspaces import MAX_MEMBERS, MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
 from services.auth.web import Limits, cause
-from services.auth.workspaces import Workspace
+from services.auth.workspaces import rules
+from services.auth.workspaces.rules import Workspace
+from services.auth.workspaces.store import Workspaces
+from services.auth.workspaces.views import MAX_MEMBERS, MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Forbidden
 from shared.plumbing.http import Page, decode_cursor, encode_cursor, problems

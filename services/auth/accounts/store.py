@@ -3,8 +3,9 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.auth.domain import Account
-from services.auth.store import Cause, Documents
+from services.auth.domain import Account, Cause
+from services.auth.security.store import SecurityLog
+from services.auth.store import Documents
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import NotFound
 from shared.plumbing.mongo import Database, Document
@@ -23,7 +24,15 @@ class Users(Documents[Account]):
     """Accounts, each changed by compare-and-set."""
 
     def __init__(self, database: Database, clock: Clock, states: StateRelay, outbox: OutboxRelay | None = None) -> None:
-        super().__init__(database["users"], Account, clock, states, outbox, missing=account_not_found)
+        super().__init__(
+            database["users"],
+            Account,
+            clock,
+            states,
+            outbox,
+            log=SecurityLog(database, clock),
+            missing=account_not_found,
+        )
 
     async def by_id(self, user_id: str, *, standing: bool = False) -> Account | None:
         """The account of this id; with `standing` only if it is not deleted."""

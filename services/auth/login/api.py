@@ -9,12 +9,13 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import RedirectResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.auth.desk import Desk
-from services.auth.oidc import OidcClient
-from services.auth.product_accounts import ProductAccounts
+from services.auth.login.oidc import OidcClient
+from services.auth.login.product_accounts import ProductAccounts
+from services.auth.login.trips import Trip, Trips, check, newcomer
+from services.auth.login.views import ProviderRow
+from services.auth.sessions.desk import Desk
+from services.auth.sessions.views import OpenSession
 from services.auth.texts import is_own_path
-from services.auth.trips import Trip, Trips, check, newcomer
-from services.auth.views import OpenSession, ProviderRow
 from services.auth.web import Limits, cause
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Invalid, NotFound, Problem, Unauthorized

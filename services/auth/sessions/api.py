@@ -5,11 +5,11 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Depends, Request, Response
 
-from services.auth.accounts import Accounts
-from services.auth.desk import Desk
-from services.auth.sessions import Sessions, session_ended
+from services.auth.accounts.accounts import Accounts
+from services.auth.sessions.desk import Desk
+from services.auth.sessions.sessions import Sessions, session_ended
+from services.auth.sessions.views import LogIn, OpenSession, Refresh, SessionRow
 from services.auth.tokens import RefreshToken
-from services.auth.views import LogIn, OpenSession, Refresh, SessionRow
 from services.auth.web import REFRESH_COOKIE, Browser, Limits, cause
 from shared.plumbing.errors import NotFound, Unauthorized
 from shared.plumbing.http import problems

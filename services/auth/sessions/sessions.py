@@ -9,7 +9,7 @@ import structlog
 from pydantic import Field
 
 from services.auth.domain import Account, Stored
-from services.auth.store_sessions import SessionStore
+from services.auth.sessions.store import SessionStore
 from services.auth.tokens import RefreshToken, new_id
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Unauthorized
@@ -27,6 +27,8 @@ class Session(Stored):
     client: Client
     count: int
     amr: tuple[str, ...] = ()
+    proved_at: datetime | None = None
+    """When its owner last proved who they are; None in sessions of before this was kept: when they began."""
     network: str = ""
     user_agent: str = ""
     created_at: datetime
@@ -62,6 +64,7 @@ class Sessions:
             "client": device.client,
             "count": 1,
             "amr": list(amr),
+            "proved_at": now,
             "network": device.network,
             "user_agent": device.user_agent[:200],
             "created_at": now,

@@ -5,13 +5,14 @@ from datetime import timedelta
 import structlog
 from fastapi import Request, Response
 
-from services.auth.accounts import refuse_unverified
+from services.auth.accounts.accounts import refuse_unverified
+from services.auth.accounts.store import Users
+from services.auth.accounts.views import User
 from services.auth.domain import Account
-from services.auth.keyring import Keyring
-from services.auth.sessions import Client, Session, Sessions, session_ended
-from services.auth.store_users import Users
+from services.auth.sessions.keyring import Keyring
+from services.auth.sessions.sessions import Client, Session, Sessions, session_ended
+from services.auth.sessions.views import OpenSession
 from services.auth.tokens import RefreshToken, RefreshTokens, access_claims
-from services.auth.views import OpenSession, User
 from services.auth.web import Browser, device
 from shared.plumbing.clock import Clock
 
@@ -73,6 +74,7 @@ class Desk:
             session_id=session.id,
             roles=account.roles,
             amr=session.amr,
+            proved_at=session.proved_at or session.created_at,
             now=self._clock.now(),
             life=self._access_life,
         )

@@ -7,7 +7,7 @@ from pydantic_core import PydanticCustomError
 
 from services.auth.texts import Region, Subject, WorkspaceName
 from services.auth.views import Asked, Told
-from services.auth.workspaces import MANAGING, Workspace
+from services.auth.workspaces.rules import MANAGING, Workspace
 from shared.contracts.auth import Plan, Role
 
 MAX_MEMBERS = 10_000

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 import orjson
 
-from services.auth.workspaces import Member, Workspace
+from services.auth.workspaces.rules import Member, Workspace
 from shared.plumbing.errors import Conflict
 
 Verdict = Literal["apply", "known", "older"]

@@ -7,12 +7,12 @@ import structlog
 from fastapi import APIRouter, Depends, Query, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from services.auth.directory import Directory
 from services.auth.settings import ProviderSettings
 from services.auth.texts import is_id
 from services.auth.tokens import digest, same
-from services.auth.views_workspaces import Pushed, PushedWorkspace
 from services.auth.web import cause
+from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.views import Pushed, PushedWorkspace
 from shared.plumbing.errors import Invalid, Unauthorized
 from shared.plumbing.http import problems
 

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.auth.accounts import refuse_unverified
-from services.auth.domain import Account, Identity, new_account, registered, verify_by_product
-from services.auth.links import Links
-from services.auth.membership import Membership
-from services.auth.store import Cause
-from services.auth.store_users import Users
+from services.auth.accounts.accounts import refuse_unverified
+from services.auth.accounts.links import Links
+from services.auth.accounts.rules import new_account, registered, verify_by_product
+from services.auth.accounts.store import Users
+from services.auth.domain import Account, Cause, Identity
 from services.auth.texts import address_key
 from services.auth.tokens import new_id
+from services.auth.workspaces.membership import Membership
 from shared.contracts.auth import UserVerified
 from shared.contracts.envelope import Message
 from shared.plumbing.clock import Clock

@@ -17,7 +17,7 @@ from joserfc import jws, jwt
 from joserfc.errors import JoseError
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from services.auth.oidc_provider import Metadata, Published
+from services.auth.login.published import Metadata, Published
 from services.auth.settings import ProviderSettings
 from services.auth.texts import Subject
 from shared.plumbing.clock import Clock

@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.auth.store import Cause, Documents
-from services.auth.workspaces import Workspace, workspace_not_found
+from services.auth.domain import Cause
+from services.auth.security.store import SecurityLog
+from services.auth.store import Documents
+from services.auth.workspaces.rules import Workspace, workspace_not_found
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, Document
 from shared.plumbing.state_relay import StateRelay
@@ -24,7 +26,8 @@ class Workspaces(Documents[Workspace]):
     """Workspaces, each changed by compare-and-set."""
 
     def __init__(self, database: Database, clock: Clock, states: StateRelay) -> None:
-        super().__init__(database["workspaces"], Workspace, clock, states, missing=workspace_not_found)
+        log = SecurityLog(database, clock)
+        super().__init__(database["workspaces"], Workspace, clock, states, log=log, missing=workspace_not_found)
 
     async def seen_by(self, user_id: str, workspace_id: str) -> Workspace | None:
         """The workspace with this user's entries."""

@@ -2,8 +2,9 @@
 
 from datetime import datetime, timedelta
 
-from services.auth.domain import Account, Identity, new_link
-from services.auth.mails import Mails
+from services.auth.accounts.mails import Mails
+from services.auth.accounts.rules import new_link
+from services.auth.domain import Account, Identity
 from services.auth.tokens import digest, new_link_token
 from shared.contracts.auth import SendMail
 from shared.plumbing.clock import Clock

@@ -7,23 +7,14 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.auth.domain import (
-    Account,
-    Change,
-    credentials,
-    new_account,
-    registered,
-    sign_up_again,
-    verify_by_link,
-    with_link,
-)
-from services.auth.links import Links
-from services.auth.membership import Membership
-from services.auth.passwords import Passwords
-from services.auth.store import Cause
-from services.auth.store_users import Users
+from services.auth.accounts.links import Links
+from services.auth.accounts.passwords import Passwords
+from services.auth.accounts.rules import credentials, new_account, registered, sign_up_again, verify_by_link, with_link
+from services.auth.accounts.store import Users
+from services.auth.domain import Account, Cause, Change
 from services.auth.texts import address_key
 from services.auth.tokens import digest, link_owner, new_id
+from services.auth.workspaces.membership import Membership
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Forbidden, NotFound, Unauthorized
 

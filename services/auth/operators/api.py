@@ -5,14 +5,15 @@ from typing import Annotated
 import structlog
 from fastapi import APIRouter, Depends, Query, Request
 
-from services.auth.domain import OPERATOR, PUBLISHER, Change, change_role
-from services.auth.store_users import Users, account_not_found
-from services.auth.store_workspaces import Workspaces
+from services.auth.accounts.rules import change_role
+from services.auth.accounts.store import Users, account_not_found
+from services.auth.accounts.views import AccountRow
+from services.auth.domain import OPERATOR, PUBLISHER, Change
 from services.auth.texts import Address, address_key
-from services.auth.views import AccountRow
-from services.auth.views_workspaces import OperatorPatch, WorkspaceView
 from services.auth.web import cause
-from services.auth.workspaces import Workspace, refuse_if_pushed, role_of, workspace_not_found
+from services.auth.workspaces.rules import Workspace, refuse_if_pushed, role_of, workspace_not_found
+from services.auth.workspaces.store import Workspaces
+from services.auth.workspaces.views import OperatorPatch, WorkspaceView
 from shared.plumbing.http import problems
 from shared.plumbing.security import Principal, require_role
 

@@ -8,12 +8,12 @@ from datetime import timedelta
 import structlog
 from pydantic import TypeAdapter, ValidationError
 
-from services.auth.domain import OPERATOR, change_role
-from services.auth.keyring import SIGNS_AFTER, Keyring
+from services.auth.accounts.rules import change_role
+from services.auth.accounts.store import Users
+from services.auth.domain import OPERATOR, Cause
+from services.auth.sessions.keyring import SIGNS_AFTER, Keyring
+from services.auth.sessions.store_keys import KeyStore
 from services.auth.settings import AuthSettings
-from services.auth.store import Cause
-from services.auth.store_keys import KeyStore
-from services.auth.store_users import Users
 from services.auth.texts import Address, address_key
 from shared.plumbing.errors import Problem
 from shared.plumbing.sealing import Sealer

@@ -7,8 +7,8 @@ from fastapi import Request, Response
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from services.auth.domain import Identity
-from services.auth.oidc import Attempt, Person
-from services.auth.product_accounts import Newcomer
+from services.auth.login.oidc import Attempt, Person
+from services.auth.login.product_accounts import Newcomer
 from services.auth.settings import ProviderSettings
 from services.auth.texts import Address, DisplayName, Locale
 from services.auth.tokens import same

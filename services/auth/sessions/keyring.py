@@ -6,7 +6,7 @@ from datetime import timedelta
 import orjson
 import structlog
 
-from services.auth.store_keys import KeyStore
+from services.auth.sessions.store_keys import KeyStore
 from services.auth.tokens import new_id
 from shared.plumbing.clock import Clock
 from shared.plumbing.jwks import JwksSource

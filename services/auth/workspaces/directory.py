@@ -5,14 +5,13 @@ from typing import Any
 
 import structlog
 
-from services.auth.domain import SCHEMA, Change
-from services.auth.membership import Membership
-from services.auth.pushes import Verdict, digest_of, judge_push, judge_withdrawal, resolved
+from services.auth.accounts.store import Users
+from services.auth.domain import SCHEMA, Cause, Change
 from services.auth.settings import ProviderSettings
-from services.auth.store import Cause
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
-from services.auth.workspaces import Member, Workspace
+from services.auth.workspaces.membership import Membership
+from services.auth.workspaces.pushes import Verdict, digest_of, judge_push, judge_withdrawal, resolved
+from services.auth.workspaces.rules import Member, Workspace
+from services.auth.workspaces.store import Workspaces
 from shared.plumbing.clock import Clock
 
 log = structlog.get_logger()

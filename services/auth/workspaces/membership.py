@@ -11,12 +11,11 @@ from datetime import timedelta
 
 import structlog
 
-from services.auth.domain import Change
-from services.auth.pushes import resolved
-from services.auth.store import Cause
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
-from services.auth.workspaces import Workspace
+from services.auth.accounts.store import Users
+from services.auth.domain import Cause, Change
+from services.auth.workspaces.pushes import resolved
+from services.auth.workspaces.rules import Workspace
+from services.auth.workspaces.store import Workspaces
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Problem
 

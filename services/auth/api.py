@@ -11,7 +11,7 @@ import services.auth.sessions.api as sessions_api
 import services.auth.workspaces.api as workspaces_api
 from services.auth.accounts.accounts import Accounts
 from services.auth.accounts.store import Users
-from services.auth.login import arrival_api, linking_api
+from services.auth.login import api_arrival, api_linking
 from services.auth.login.journeys import Journeys
 from services.auth.login.product_accounts import ProductAccounts
 from services.auth.sessions.desk import Desk
@@ -57,8 +57,8 @@ def routers(parts: Parts) -> list[APIRouter]:
         accounts_api.router(parts.accounts, parts.users, parts.limits, parts.public_url),
         sessions_api.router(parts.accounts, parts.sessions, parts.desk, parts.browser, parts.limits),
         login_api.router(parts.journeys, parts.browser, parts.limits, local_accounts=settings.local_accounts),
-        arrival_api.router(parts.journeys, parts.limits),
-        linking_api.router(
+        api_arrival.router(parts.journeys, parts.limits),
+        api_linking.router(
             users=parts.users,
             people=parts.people,
             workspaces=parts.workspaces,

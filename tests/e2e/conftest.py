@@ -29,6 +29,7 @@ QUICK = {
     "AUTH_NETWORK_REQUESTS_PER_MINUTE": "100000",
     "AUTH_LOG_INS_PER_MINUTE": "1000",
     "AUTH_MAILS_PER_HOUR": "1000",
+    "AUTH_REFRESHES_PER_MINUTE": "1000",
     "AUTH_WORKSPACES_PER_HOUR": "1000",
     "CATALOG_MANIFEST_DEADLINE_SECONDS": "5",
     "CATALOG_PUBLISHES_PER_MINUTE": "10000",
@@ -63,8 +64,29 @@ def providers() -> dict[str, OpenIdProvider]:
     """OpenID providers that the stack knows; each runs when a test asks for it."""
     port = ports.free(["globe", "island"])
     return {
-        "globe": OpenIdProvider("globe", port["globe"], settings={"trusted_email": True}),
-        "island": OpenIdProvider("island", port["island"], create=False),
+        "globe": OpenIdProvider(
+            "globe",
+            port["globe"],
+            settings={
+                "product": "globe",
+                "trusted_email": True,
+                "region": "eu",
+                "regions": ["uk"],
+                "addresses": ["globe.example", "*.globe.example"],
+                "second_factor_amr": ["mfa"],
+                "directory_token": "globe-directory-token",
+            },
+        ),
+        "island": OpenIdProvider(
+            "island",
+            port["island"],
+            create=False,
+            settings={
+                "region": "au",
+                "addresses": ["127.0.0.1"],
+                "registration_url": f"http://127.0.0.1:{port['island']}/register?back={{back}}",
+            },
+        ),
     }
 
 

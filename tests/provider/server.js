@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { generateKeyPairSync } from 'node:crypto';
 import { setTimeout as pause } from 'node:timers/promises';
 import { Provider, interactionPolicy } from 'oidc-provider';
-import { answerForm, showForm } from './forms.js';
+import { answerForm, showForm, showProduct, signUp } from './forms.js';
 
 const given = JSON.parse(process.env.PROVIDER);
 const accounts = new Map();
@@ -86,7 +86,8 @@ async function control(request, path) {
 }
 
 const server = createServer(async (request, response) => {
-  const path = new URL(request.url, given.issuer).pathname;
+  const url = new URL(request.url, given.issuer);
+  const path = url.pathname;
   try {
     if (path.startsWith('/control/')) {
       await control(request, path);
@@ -97,6 +98,9 @@ const server = createServer(async (request, response) => {
       } else {
         await showForm(provider, request, response);
       }
+    } else if (path === '/product' || path === '/register') {
+      if (request.method === 'POST') signUp(accounts, url, response, new URLSearchParams(await body(request)));
+      else showProduct(url, response);
     } else {
       await pause(delay);
       await provider.callback()(request, response);

@@ -74,7 +74,7 @@ def router(journeys: Journeys, limits: Limits) -> APIRouter:
         except ValidationError as exc:
             raise RequestValidationError([{**one, "loc": ("body", *one["loc"])} for one in exc.errors()]) from None
         except ValueError:
-            raise Invalid("validation-failed", "This form has too many fields") from None
+            raise RequestValidationError([{"type": "too_long", "loc": ("body",), "msg": "Too many fields"}]) from None
         return await _initiate(given, request)
 
     async def _initiate(given: Initiation, request: Request) -> Response:

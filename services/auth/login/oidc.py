@@ -177,6 +177,8 @@ class OidcClient:
     async def _userinfo(self, url: str, tokens: Mapping[str, Any], sub: str) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {tokens.get('access_token')}", "Accept": "application/json"}
         answer = await self._published.call("GET", url, headers)
+        if answer.status in (401, 403):  # such as after a code that was brought twice: both lose what it gave
+            self._refuse("the access token was refused at the userinfo endpoint")
         if answer.status != _OK:
             raise self._published.unavailable(f"status {answer.status} at the userinfo endpoint")
         found = self._published.json(answer)

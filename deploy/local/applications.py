@@ -93,7 +93,11 @@ def _auth(plan: Plan) -> dict[str, str]:
         "client_id": CLIENT,
         "client_secret": secrets["OIDC_CLIENT_SECRET"],
         "product": PROVIDER,
+        "region": "eu",
+        "regions": ["global", "us", "uk", "au"],
         "trusted_email": True,
+        "second_factor_amr": ["mfa"],
+        "create_workspace_url": f"http://localhost:{plan.ports['product']}",
         "directory_token": secrets["DIRECTORY_TOKEN"],
     }
     return {

@@ -28,6 +28,7 @@ def somebody(provider: OpenIdProvider, **claims: Any) -> tuple[str, str]:
 
 def knows_at_product(visitor: Visitor, provider: OpenIdProvider, name: str) -> None:
     """Logged in at the product, and new at the marketplace."""
+    visitor.page.context.clear_cookies()
     visitor.open(login(provider))
     visitor.log_in_as(name)
     visitor.page.context.clear_cookies(domain="localhost")
@@ -373,6 +374,7 @@ def test_s8_a_newcomer_comes_back_to_the_add_on_that_was_chosen(
         urlencode({"return_to": DEEP})
     )
     confirm(marketplace, visitor, f"{name}@island.example")
+    visitor.open("/")
     visitor.open(visitor.call("GET", "/api/auth/v1/arrival?region=au")[1]["login_url"].removeprefix(marketplace.url))
     visitor.home()
     assert visitor.at == DEEP

@@ -29,7 +29,7 @@ SEALING = base64.b64encode(b"s" * 32).decode()
 API = "/api/auth/v1"
 PASSWORD = "correct horse battery"
 OWN_PAGE = {"X-Souk-CSRF": "1", "Origin": PUBLIC_URL}
-PROVIDERS = [
+PROVIDERS: list[dict[str, Any]] = [
     {
         "id": "acme",
         "label": "Acme",

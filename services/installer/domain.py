@@ -22,6 +22,8 @@ SCHEMA = 1
 HISTORY_LIMIT = 50
 APPLIED_LIMIT = 32
 LOOSE_LIMIT = 8
+SETTINGS_LIMIT = 200_000
+"""Bytes of an installation's settings as JSON; as much as a manifest may have, which declares them."""
 TEXT_LIMIT = 1024
 """Bytes kept of an add-on's answer."""
 

@@ -95,7 +95,7 @@ class Due:
 
 
 class Result(StrEnum):
-    """What an attempt's answer means; `answers.py` finds it out."""
+    """What an attempt's answer means; `delivery/answers.py` finds it out."""
 
     OK = "ok"
     REFUSED = "refused"

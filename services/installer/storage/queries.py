@@ -97,7 +97,7 @@ class InstallationQueries:
     async def older_history(self, installation_id: str) -> list[dict[str, Any]]:
         """Timeline entries that no longer fit into the document, oldest first; of very many the newest.
 
-        What they hold: `draft.Step`.
+        What they hold: `saga.draft.Step`.
         """
         fields = {"_id": 0, "installation_id": 0}
         cursor = self._log.find({"installation_id": installation_id}, fields).sort("n", -1).limit(OLDER_MOST)

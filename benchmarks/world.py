@@ -48,6 +48,7 @@ def world(folder: Path) -> Iterator[World]:
     stub = subprocess.Popen([sys.executable, "-m", "benchmarks.stub", str(port)], cwd=PROJECT)
     env = {
         "CATALOG_PUBLISHES_PER_MINUTE": "100000",
+        "INSTALLER_CHANGES_PER_MINUTE": "1000000",  # all load is one person's
         "SOUK_LOG_LEVEL": os.environ.get("BENCH_LOG_LEVEL", "INFO"),
         "SOUK_TOPIC_PARTITIONS": "6",
     }

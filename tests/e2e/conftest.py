@@ -71,8 +71,8 @@ def providers() -> dict[str, OpenIdProvider]:
             settings={
                 "product": "globe",
                 "trusted_email": True,
-                "region": "eu",
-                "regions": ["uk"],
+                "region": "ca",  # the sample product has the usual ones
+                "regions": ["nz"],
                 "addresses": ["globe.example", "*.globe.example"],
                 "second_factor_amr": ["mfa"],
                 "directory_token": "globe-directory-token",
@@ -83,7 +83,7 @@ def providers() -> dict[str, OpenIdProvider]:
             port["island"],
             create=False,
             settings={
-                "region": "au",
+                "region": "is",
                 "addresses": ["127.0.0.1"],
                 "registration_url": f"http://127.0.0.1:{port['island']}/register?back={{back}}",
             },

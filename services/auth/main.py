@@ -3,27 +3,30 @@
 from datetime import timedelta
 
 from services.auth import render, store
-from services.auth.accounts import Accounts
+from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.links import Links
+from services.auth.accounts.mails import Mails
+from services.auth.accounts.passwords import Passwords, salt_key
+from services.auth.accounts.store import Users
 from services.auth.api import Parts, routers
-from services.auth.desk import Desk
-from services.auth.directory import Directory
 from services.auth.handlers import WorkspaceChecks
-from services.auth.keyring import Keyring
-from services.auth.links import Links
-from services.auth.mails import Mails
-from services.auth.membership import Membership
-from services.auth.oidc import OidcClient
-from services.auth.passwords import Passwords, salt_key
-from services.auth.product_accounts import ProductAccounts
-from services.auth.sessions import Sessions
+from services.auth.login.journeys import Journeys
+from services.auth.login.oidc import OidcClient
+from services.auth.login.own import OwnBrowser
+from services.auth.login.product_accounts import ProductAccounts
+from services.auth.login.trips import Trips
+from services.auth.sessions.desk import Desk
+from services.auth.sessions.fresh import Freshness
+from services.auth.sessions.keyring import Keyring
+from services.auth.sessions.sessions import Sessions
+from services.auth.sessions.store import SessionStore
+from services.auth.sessions.store_keys import KeyStore
 from services.auth.settings import AuthSettings
-from services.auth.store_keys import KeyStore
-from services.auth.store_sessions import SessionStore
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
 from services.auth.tokens import RefreshTokens
-from services.auth.trips import Trips
 from services.auth.web import Browser, Limits
+from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.membership import Membership
+from services.auth.workspaces.store import Workspaces
 from shared.contracts import auth, installer, topics
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
@@ -94,6 +97,23 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         issuer=platform.public_url,
         access_life=timedelta(seconds=settings.access_token_seconds),
     )
+    freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
+    journeys = Journeys(
+        providers=[
+            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
+            for one in settings.providers
+        ],
+        people=people,
+        own=OwnBrowser(desk, sessions, users),
+        sessions=sessions,
+        desk=desk,
+        trips=Trips(master, clock),
+        browser=browser,
+        freshness=freshness,
+        clock=clock,
+        public_url=platform.public_url,
+    )
     parts = Parts(
         settings=settings,
         public_url=platform.public_url,
@@ -101,16 +121,12 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         users=users,
         workspaces=workspaces,
         accounts=accounts,
-        people=ProductAccounts(users, membership, links, clock),
+        people=people,
         sessions=sessions,
         desk=desk,
         keyring=keyring,
         directory=Directory(workspaces, users, membership, clock),
-        providers=[
-            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
-            for one in settings.providers
-        ],
-        trips=Trips(master, clock),
+        journeys=journeys,
         browser=browser,
         limits=Limits(settings),
     )
@@ -124,6 +140,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
     )
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
+    api.state.freshness = freshness
+    api.state.local_accounts = settings.local_accounts
     checks = WorkspaceChecks(users, workspaces, producer, clock)
     return Service(
         name=NAME,

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable
 
+from services.auth.accounts.mails import Mails
 from services.auth.domain import Account
-from services.auth.mails import Mails
 from services.auth.store import SOURCE
-from services.auth.workspaces import state_of
+from services.auth.workspaces.rules import state_of
 from shared.contracts.auth import AccountChanged
 from shared.contracts.envelope import Envelope, StateMessage
 from shared.plumbing.clock import Clock
@@ -26,7 +26,7 @@ def accounts(mails: Mails, clock: Clock) -> Render:
             user_id=account.id,
             version=account.version,
             verified=account.verified,
-            two_factor=account.two_factor,
+            two_factor=account.protected,
             locale=account.locale,
             display_name=account.display_name,
             sealed_address=mails.sealed_address(account.email, clock.now()),

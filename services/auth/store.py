@@ -4,18 +4,19 @@ A change is read, decided by a pure function, and written where the version is s
 same write stores what it tells: events and mails in the outbox, the mark for the state record.
 """
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
-from services.auth.domain import SCHEMA, Change
+from services.auth.domain import SCHEMA, Cause, Change, SecurityEvent
+from services.auth.security import store as security
+from services.auth.security.store import SecurityLog
 from shared.contracts.envelope import Envelope, Message, TopicKind
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Conflict, Unavailable
-from shared.plumbing.mongo import Collection, Database, Document, ensure_indexes
+from shared.plumbing.mongo import Collection, Database, Document, DriverSession, ensure_indexes
 from shared.plumbing.outbox import OUTBOX_INDEX, OutboxRelay, stored
 from shared.plumbing.state_relay import STATE_INDEXES, StateRelay
 
@@ -56,6 +57,7 @@ INDEXES = {
         # Ended and expired families are of no use but to tell a thief from a latecomer.
         IndexModel([("expires_at", 1)], name="expired", expireAfterSeconds=86_400),
     ),
+    "security_events": security.INDEXES,
 }
 
 
@@ -63,19 +65,6 @@ async def prepare(database: Database) -> None:
     """Create the indexes."""
     for name, indexes in INDEXES.items():
         await ensure_indexes(database[name], indexes)
-
-
-@dataclass(frozen=True, slots=True)
-class Cause:
-    """The request behind a change, for those who follow it through logs and events."""
-
-    correlation_id: str
-    """Its id. A command that an operator runs has one too."""
-    traceparent: str | None = None
-
-    def document(self) -> Document:
-        """How it is kept beside what it changed, for the state record, which is sent from there."""
-        return {"correlation_id": self.correlation_id, "traceparent": self.traceparent}
 
 
 class _Model(Protocol):
@@ -97,6 +86,7 @@ class Documents(Generic[Model]):
         states: StateRelay,
         outbox: OutboxRelay | None = None,
         *,
+        log: SecurityLog,
         missing: Callable[[], Exception],
     ) -> None:
         self._collection = collection
@@ -104,6 +94,7 @@ class Documents(Generic[Model]):
         self._clock = clock
         self._states = states
         self._outbox = outbox
+        self._log = log
         self._missing = missing
 
     def read(self, document: Document) -> Model:
@@ -133,15 +124,26 @@ class Documents(Generic[Model]):
         # Documents of before it was kept have no cause.
         return [(one["_id"], Cause(**one.get("cause", {"correlation_id": one["_id"]}))) async for one in found]
 
-    async def insert(self, document: Document, messages: Sequence[Message], cause: Cause) -> bool:
+    async def insert(
+        self,
+        document: Document,
+        messages: Sequence[Message],
+        cause: Cause,
+        events: Sequence[SecurityEvent] = (),
+    ) -> bool:
         """Store a new document and what it tells. False if it meets a unique index; nothing is stored then."""
         now = self._clock.now()
         entries, seq = self._entries(document["_id"], 0, document["version"], messages, cause)
         fresh = {**document, "state_marked_at": now, "cause": cause.document()}
         if entries:
             fresh |= {"seq": seq, "outbox": entries, "outbox_since": now}
+
+        async def write(session: DriverSession | None) -> bool:
+            await self._collection.insert_one(fresh, session=session)
+            return True
+
         try:
-            await self._collection.insert_one(fresh)
+            await self._logged(write, events, cause)
         except DuplicateKeyError:
             return False
         self._tell(document["_id"], entries)
@@ -178,15 +180,35 @@ class Documents(Generic[Model]):
             fields["seq"] = seq
             update["$push"] = {"outbox": {"$each": entries}}
             update["$min"] = {"outbox_since": now}  # the oldest of what is pending, for the sweeper
+
+        async def write(session: DriverSession | None) -> bool:
+            which = {"_id": document["_id"], "version": document["version"]}
+            return (await self._collection.update_one(which, update, session=session)).matched_count > 0
+
         try:
-            done = await self._collection.update_one({"_id": document["_id"], "version": document["version"]}, update)
+            if not await self._logged(write, change.events, cause):
+                return None
         except DuplicateKeyError:
             raise Conflict("taken", "This belongs to another account already") from None
-        if not done.matched_count:
-            return None
         pending = [*document.get("outbox", ()), *entries]
         self._tell(document["_id"], pending if entries else (), state=change.public)
         return {**document, **fields, "outbox": pending}
+
+    async def _logged(
+        self, write: Callable[[DriverSession | None], Awaitable[bool]], events: Sequence[SecurityEvent], cause: Cause
+    ) -> bool:
+        """Write, and log the events if that wrote anything: both, or neither."""
+        if not events:
+            return await write(None)
+
+        async def both(session: DriverSession) -> bool:
+            done = await write(session)
+            if done:
+                await self._log.add(events, cause, session)
+            return done
+
+        async with self._collection.database.client.start_session() as session:
+            return await session.with_transaction(both)
 
     def _tell(self, document_id: str, entries: Sequence[Document], *, state: bool = True) -> None:
         if state:

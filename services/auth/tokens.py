@@ -93,10 +93,12 @@ def access_claims(
     session_id: str,
     roles: Sequence[str],
     amr: Sequence[str],
+    proved_at: datetime,
     now: datetime,
     life: timedelta,
+    scopes: Sequence[str] | None = None,
 ) -> dict[str, Any]:
-    """The claims of an access token (RFC 9068)."""
+    """The claims of an access token (RFC 9068). With `scopes` it is a program's, and does no more than they say."""
     issued_at = int(now.timestamp())
     return {
         "iss": issuer,
@@ -108,4 +110,6 @@ def access_claims(
         "exp": issued_at + int(life.total_seconds()),
         "roles": list(roles),
         "amr": list(amr),
+        "auth_time": int(proved_at.timestamp()),
+        **({"scope": " ".join(scopes)} if scopes is not None else {}),
     }

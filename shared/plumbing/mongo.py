@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from pymongo import AsyncMongoClient, IndexModel
+from pymongo.asynchronous.client_session import AsyncClientSession
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import (
@@ -21,6 +22,8 @@ from pymongo.errors import (
 )
 
 Document = dict[str, Any]
+DriverSession = AsyncClientSession
+"""Of the driver, for a transaction; no session of a user."""
 Client = AsyncMongoClient[Document]
 Database = AsyncDatabase[Document]
 Collection = AsyncCollection[Document]

@@ -33,6 +33,8 @@ class Principal:
     token_id: str
     expires_at: datetime
     amr: tuple[str, ...]  # how the user proved who they are, RFC 8176
+    proved_at: datetime  # when they last did so (`auth_time`)
+    scopes: frozenset[str] | None = None  # what a token for programs may do; None: all that its user may
 
 
 class _UnknownKey(Unauthorized):
@@ -123,6 +125,9 @@ class TokenVerifier:
             token_id=_text(claims.get("jti", "")),
             expires_at=_instant(claims["exp"]),
             amr=tuple(_text(method) for method in claims.get("amr", ())),
+            # Tokens of a release before this claim was known prove what they prove since they were issued.
+            proved_at=_instant(claims.get("auth_time", claims["iat"])),
+            scopes=frozenset(_text(claims["scope"]).split()) if "scope" in claims else None,
         )
 
 

@@ -52,8 +52,8 @@ class InstallationQueries:
     async def live(self, addon_key: str, workspace_ids: Sequence[str]) -> dict[str, Document]:
         """`{"_id", "state"}` of the add-on's live installation by workspace id."""
         which = {"workspace_id": {"$in": list(workspace_ids)}, "addon_key": addon_key, "live": True}
-        found = self.collection.find(which, {"workspace_id": 1, "state": 1})
-        return {document.pop("workspace_id"): document async for document in found}
+        found = self.collection.find(which, {"workspace_id": 1, "state": 1}, batch_size=len(workspace_ids) + 1)
+        return {document.pop("workspace_id"): document for document in await found.to_list()}
 
     async def live_in(self, workspace_ids: Sequence[str]) -> dict[str, str]:
         """Ids of what lives in these workspaces, with the workspace of each."""

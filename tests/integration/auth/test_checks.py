@@ -8,9 +8,9 @@ from typing import Any, cast
 
 import pytest
 
+from services.auth.accounts.store import Users
 from services.auth.handlers import WorkspaceChecks
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
+from services.auth.workspaces.store import Workspaces
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import CheckWorkspace
 from shared.plumbing.outcomes import Outcome

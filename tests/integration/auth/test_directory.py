@@ -8,15 +8,14 @@ from typing import Any
 import httpx
 import pytest
 
-from services.auth.domain import Account, Identity
-from services.auth.links import Links
-from services.auth.mails import Mails
-from services.auth.membership import Membership
-from services.auth.product_accounts import Newcomer, ProductAccounts
-from services.auth.store import Cause
-from services.auth.store_users import Users
-from services.auth.store_workspaces import Workspaces
-from services.auth.workspaces import state_of
+from services.auth.accounts.links import Links
+from services.auth.accounts.mails import Mails
+from services.auth.accounts.store import Users
+from services.auth.domain import Account, Cause, Identity
+from services.auth.login.product_accounts import Newcomer, ProductAccounts
+from services.auth.workspaces.membership import Membership
+from services.auth.workspaces.rules import state_of
+from services.auth.workspaces.store import Workspaces
 from shared.plumbing.mongo import Document
 from shared.plumbing.sealing import Sealer
 from tests.integration.auth.conftest import API, PUBLIC_URL, SEALING, Auth, Session, slug
@@ -62,7 +61,7 @@ def people(auth: Auth) -> ProductAccounts:
     membership, users = membership_of(auth)
     clock = auth.service.clock
     links = Links(Mails(Sealer(SEALING), PUBLIC_URL), clock, timedelta(hours=1))
-    return ProductAccounts(users, membership, links, clock)
+    return ProductAccounts(users, membership, links, clock, passwords=True)
 
 
 def membership_of(auth: Auth) -> tuple[Membership, Users]:

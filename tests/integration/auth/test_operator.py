@@ -4,7 +4,7 @@ import argparse
 
 import pytest
 
-from services.auth.commands import make_operator, rotate_keys
+from services.auth.operators.commands import make_operator, rotate_keys
 from tests.integration.auth.conftest import API, Auth, slug
 
 OPERATOR = f"{API}/operator"

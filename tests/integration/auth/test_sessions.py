@@ -47,6 +47,7 @@ async def test_an_access_token_says_who_and_for_how_long(auth: Auth) -> None:
     token = jwt.decode(someone.headers["Authorization"][7:], RSAKey.import_key(jwk), algorithms=["RS256"])
     assert token.header == {"typ": "at+jwt", "alg": "RS256", "kid": jwk["kid"]}
     claims = dict(token.claims)
+    assert claims.pop("auth_time") == claims["iat"]
     assert claims.pop("exp") - claims.pop("iat") == 300
     assert len(claims.pop("jti")) == 24
     assert claims == {

@@ -6,13 +6,8 @@ from typing import Any
 
 import pytest
 
-from services.auth.domain import (
+from services.auth.accounts.rules import (
     MAX_LINKS,
-    OPERATOR,
-    PUBLISHER,
-    Account,
-    Change,
-    Identity,
     change_role,
     new_account,
     new_link,
@@ -21,6 +16,7 @@ from services.auth.domain import (
     verify_by_product,
     with_link,
 )
+from services.auth.domain import OPERATOR, PUBLISHER, Account, Change, Identity
 from shared.contracts.auth import UserVerified
 from shared.plumbing.errors import Problem
 

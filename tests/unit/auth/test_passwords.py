@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from services.auth.passwords import Passwords, salt_key
+from services.auth.accounts.passwords import Passwords, salt_key
 from shared.plumbing.errors import Unavailable
 
 
@@ -93,7 +93,7 @@ def test_salts_are_made_with_the_first_master_key() -> None:
 def test_the_memory_of_hashes_goes_back_to_the_system() -> None:
     program = """
         import asyncio
-        from services.auth.passwords import Passwords
+        from services.auth.accounts.passwords import Passwords
 
         def resident():
             with open("/proc/self/statm") as facts:

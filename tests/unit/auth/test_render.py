@@ -2,9 +2,9 @@
 
 from datetime import UTC, datetime
 
+from services.auth.domain import Cause
 from services.auth.render import workspaces
-from services.auth.store import Cause
-from services.auth.workspaces import new_workspace
+from services.auth.workspaces.rules import new_workspace
 from tests.conftest import FixedClock
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -87,6 +87,7 @@ def test_access_claims() -> None:
         session_id="s",
         roles=("operator",),
         amr=("pwd",),
+        proved_at=now - timedelta(minutes=1),
         now=now,
         life=timedelta(minutes=5),
     )
@@ -100,4 +101,5 @@ def test_access_claims() -> None:
         "exp": 1772366700,
         "roles": ["operator"],
         "amr": ["pwd"],
+        "auth_time": 1772366340,
     }

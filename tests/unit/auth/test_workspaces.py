@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.auth.pushes import digest_of, judge_push, judge_withdrawal, resolved
-from services.auth.workspaces import (
+from services.auth.workspaces.pushes import digest_of, judge_push, judge_withdrawal, resolved
+from services.auth.workspaces.rules import (
     Member,
     Workspace,
     change_role,

@@ -90,7 +90,18 @@ def test_a_valid_token_tells_who_is_calling() -> None:
         token_id="t1",
         expires_at=NOW + timedelta(seconds=300),
         amr=("pwd", "otp"),
+        proved_at=NOW,
     )
+
+
+def test_a_token_tells_when_its_user_last_proved_who_they_are_and_what_a_program_may_do() -> None:
+    before = NOW - timedelta(hours=1)
+    program = VERIFIER.verify(
+        KEY.sign({**CLAIMS, "auth_time": int(before.timestamp()), "scope": "catalog:read installer:read"})
+    )
+
+    assert program.proved_at == before
+    assert program.scopes == frozenset({"catalog:read", "installer:read"})
 
 
 def test_one_of_several_audiences_is_enough() -> None:

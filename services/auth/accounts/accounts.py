@@ -1,0 +1,165 @@
+"""What people do with their accounts, each step one write. Nobody learns from the answers who has an account."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import structlog
+
+from services.auth.accounts.links import Links
+from services.auth.accounts.passwords import Passwords
+from services.auth.accounts.rules import credentials, new_account, registered, sign_up_again, verify_by_link, with_link
+from services.auth.accounts.store import Users
+from services.auth.domain import Account, Cause, Change
+from services.auth.texts import address_key
+from services.auth.tokens import digest, link_owner, new_id
+from services.auth.workspaces.membership import Membership
+from shared.plumbing.clock import Clock
+from shared.plumbing.errors import Forbidden, NotFound, Unauthorized
+
+log = structlog.get_logger()
+
+RESEND_PATH = "/api/auth/v1/verify-email/resend"
+
+
+@dataclass(frozen=True, slots=True)
+class SignUp:
+    """What a newcomer states, validated."""
+
+    email: str
+    password: str
+    display_name: str = ""
+    locale: str = "en"
+
+
+class Accounts:
+    """Sign-up, verification and log-in with a password."""
+
+    def __init__(
+        self,
+        *,
+        users: Users,
+        membership: Membership,
+        passwords: Passwords,
+        links: Links,
+        clock: Clock,
+        quiet_seconds: float,
+    ) -> None:
+        self._users = users
+        self._membership = membership
+        self._passwords = passwords
+        self._links = links
+        self._clock = clock
+        self._quiet_seconds = quiet_seconds
+
+    async def sign_up(self, wish: SignUp, cause: Cause) -> None:
+        """Make an account, or tell the owner of the address, by mail only, that there is one."""
+        async with _at_least(self._quiet_seconds):
+            key = address_key(wish.email)
+            hashed = await self._passwords.hash_for(key, wish.password)
+            known = await self._users.by_address(key)
+            if known is None:
+                if await self._create(wish, hashed, cause):
+                    return
+                known = await self._users.by_address(key)  # somebody was faster with the same address
+            if known is not None:
+                await self._known_signs_up(known, hashed, cause)
+
+    async def resend(self, email: str, cause: Cause) -> None:
+        """Mail another link, if there is an unverified account."""
+
+        def decide(account: Account) -> Change | None:
+            if account.verified:
+                return None
+            link, mail = self._links.make(account, account.password, account.identities)
+            return Change({"links": with_link(account, link, self._clock.now())}, (mail,), public=False)
+
+        async with _at_least(self._quiet_seconds):
+            known = await self._users.by_address(address_key(email))
+            if known is not None:
+                await self._users.change(known.id, decide, cause)
+
+    async def verify(self, token: str, cause: Cause) -> Account:
+        """Use a mailed link. Raises 404 `link-unknown`, 410 `link-used`, 410 `link-expired`."""
+        owner = link_owner(token)
+        if owner is None or await self._users.by_id(owner) is None:
+            raise NotFound("link-unknown", "This link is not one of ours", "Perhaps it was cut; ask for a new one.")
+        hashed = digest(token)
+        account = await self._users.change(
+            owner, lambda newest: verify_by_link(newest, hashed, self._clock.now()), cause
+        )
+        await self._membership.after_identity(account.id, cause)
+        log.info("email_verified", user_id=account.id, method="link")
+        return account
+
+    async def log_in(self, email: str, password: str, cause: Cause) -> Account:
+        """Raises 401 `credentials-wrong`, 403 `email-not-verified` (only to those who know the password)."""
+        account = await self._users.by_address(address_key(email))
+        right = await self._passwords.verify(account.password if account else None, password)
+        if account is None or not right:
+            log.info("log_in_refused", user_id=account.id if account else None)
+            raise Unauthorized("credentials-wrong", "Address or password is wrong")
+        refuse_unverified(account)
+        before = account.password
+        if before is not None and self._passwords.outdated(before):
+            again = Change({"password": await self._passwords.hash(password)}, public=False)
+            await self._users.change(account.id, lambda now: again if now.password == before else None, cause)
+        return account
+
+    async def _create(self, wish: SignUp, hashed: str, cause: Cause) -> bool:
+        document = new_account(
+            user_id=new_id(),
+            email=wish.email,
+            email_key=address_key(wish.email),
+            display_name=wish.display_name,
+            locale=wish.locale,
+            now=self._clock.now(),
+            password=hashed,
+        )
+        account = self._users.read(document)
+        link, mail = self._links.make(account, hashed)
+        messages = (registered(account.id, "password"), mail)
+        made = await self._users.insert({**document, "links": [link]}, messages, cause)
+        if made:
+            log.info("account_registered", user_id=account.id, method="password")
+        return made
+
+    async def _known_signs_up(self, known: Account, hashed: str, cause: Cause) -> None:
+        def decide(account: Account) -> Change | None:
+            now = self._clock.now()
+            if account.verified:
+                return Change({}, (self._links.mails.account_exists(account, now),), public=False)
+            if self._links.just_mailed(account, hashed, now):
+                if account.password == hashed and not account.identities:
+                    return None
+                # Somebody else signed up in between: the newest sign-up is this one again.
+                return Change(credentials(account, hashed, (), now), public=False)
+            link, mail = self._links.make(account, hashed)
+            return Change(sign_up_again(account, hashed, link, now), (mail,), public=False)
+
+        log.info("sign_up_of_known_address", user_id=known.id)
+        await self._users.change(known.id, decide, cause)
+        if known.identities and not known.verified:
+            await self._membership.after_identity(known.id, cause)
+
+
+def refuse_unverified(account: Account) -> None:
+    """Row S4: no access before the address is verified; told why, and where to ask for the mail again."""
+    if not account.verified:
+        raise Forbidden(
+            "email-not-verified",
+            "Your e-mail address is not verified yet",
+            "Use the link that was mailed to you, or ask for another one.",
+            resend=RESEND_PATH,
+        )
+
+
+@contextlib.asynccontextmanager
+async def _at_least(seconds: float) -> AsyncIterator[None]:
+    """Answer no sooner than this: what was found and written must not show in the time it took."""
+    until = asyncio.get_running_loop().time() + seconds
+    try:
+        yield
+    finally:
+        await asyncio.sleep(until - asyncio.get_running_loop().time())

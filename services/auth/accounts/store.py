@@ -1,0 +1,79 @@
+"""The accounts: who is found by what, and what others need to know of many at once."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from services.auth.domain import Account, Cause
+from services.auth.security.store import SecurityLog
+from services.auth.store import Documents
+from shared.plumbing.clock import Clock
+from shared.plumbing.errors import NotFound
+from shared.plumbing.mongo import Database, Document
+from shared.plumbing.outbox import OutboxRelay
+from shared.plumbing.state_relay import StateRelay
+
+_CHUNK = 2_000
+
+
+def account_not_found() -> NotFound:
+    """For callers who may know which accounts there are."""
+    return NotFound("account-not-found", "There is no such account")
+
+
+class Users(Documents[Account]):
+    """Accounts, each changed by compare-and-set."""
+
+    def __init__(self, database: Database, clock: Clock, states: StateRelay, outbox: OutboxRelay | None = None) -> None:
+        super().__init__(
+            database["users"],
+            Account,
+            clock,
+            states,
+            outbox,
+            log=SecurityLog(database, clock),
+            missing=account_not_found,
+        )
+
+    async def by_id(self, user_id: str, *, standing: bool = False) -> Account | None:
+        """The account of this id; with `standing` only if it is not deleted."""
+        return await self._find({"_id": user_id, **({"deleted_at": None} if standing else {})})
+
+    async def by_address(self, email_key: str) -> Account | None:
+        """The account with this address (`address_key`)."""
+        return await self._find({"email_key": email_key})
+
+    async def by_identity(self, provider: str, subject: str) -> Account | None:
+        """The account of a product's subject."""
+        return await self._find({"identities": {"$elemMatch": {"provider": provider, "sub": subject}}})
+
+    async def names(self, user_ids: Sequence[str]) -> dict[str, str]:
+        """Display names by user id."""
+        found = self._collection.find({"_id": {"$in": list(user_ids)}}, {"display_name": 1})
+        return {document["_id"]: document["display_name"] async for document in found}
+
+    async def facts(self, user_ids: Sequence[str]) -> dict[str, Document]:
+        """What a workspace check asks, by user id; deleted accounts are missing."""
+        which = {"_id": {"$in": list(user_ids)}, "deleted_at": None}
+        found = self._collection.find(which, {"verified_at": 1, "two_factor": 1, "vouched_by": 1})
+        return {document["_id"]: document async for document in found}
+
+    async def of_subjects(self, provider: str, subjects: Sequence[str]) -> dict[str, str]:
+        """The users that these subjects belong to, by subject."""
+        found: dict[str, str] = {}
+        for start in range(0, len(subjects), _CHUNK):
+            wanted = list(subjects[start : start + _CHUNK])
+            which = {"identities": {"$elemMatch": {"provider": provider, "sub": {"$in": wanted}}}}
+            async for document in self._collection.find(which, {"identities": 1}):
+                for one in document["identities"]:
+                    if one["provider"] == provider:
+                        found[one["sub"]] = document["_id"]
+        return found
+
+    async def settle_identities(self, account: Account) -> None:
+        """The workspaces know these identities now; unless they have changed meanwhile."""
+        which = {"_id": account.id, "version": account.version}
+        await self._collection.update_one(which, {"$unset": {"identities_changed_at": ""}})
+
+    async def unsettled(self, before: datetime, limit: int) -> list[tuple[str, Cause]]:
+        """Accounts whose identities changed before then and are not settled, each with the request behind that."""
+        return await self._caused({"identities_changed_at": {"$type": "date", "$lt": before}}, limit)

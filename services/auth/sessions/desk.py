@@ -1,0 +1,95 @@
+"""Handing out tokens: a session's refresh token and its access token, as the client can keep them."""
+
+from datetime import timedelta
+
+import structlog
+from fastapi import Request, Response
+
+from services.auth.accounts.accounts import refuse_unverified
+from services.auth.accounts.store import Users
+from services.auth.accounts.views import User
+from services.auth.domain import SECOND_FACTOR, Account
+from services.auth.login.rules import vouch
+from services.auth.sessions.keyring import Keyring
+from services.auth.sessions.sessions import Client, Session, Sessions, session_ended
+from services.auth.sessions.views import OpenSession
+from services.auth.tokens import RefreshToken, RefreshTokens, access_claims
+from services.auth.web import Browser, cause, device
+from shared.plumbing.clock import Clock
+
+log = structlog.get_logger()
+
+
+class Desk:
+    """Opens sessions and carries them on."""
+
+    def __init__(
+        self,
+        *,
+        users: Users,
+        sessions: Sessions,
+        keyring: Keyring,
+        refresh_tokens: RefreshTokens,
+        browser: Browser,
+        clock: Clock,
+        issuer: str,
+        access_life: timedelta,
+    ) -> None:
+        self._users = users
+        self._sessions = sessions
+        self._keyring = keyring
+        self._refresh_tokens = refresh_tokens
+        self._browser = browser
+        self._clock = clock
+        self._issuer = issuer
+        self._access_life = access_life
+
+    async def open(
+        self, account: Account, client: Client, request: Request, response: Response, amr: tuple[str, ...]
+    ) -> OpenSession:
+        """Start a session for somebody who has just proved who they are."""
+        if account.vouched_by is not None and SECOND_FACTOR not in amr:
+            # By this way in, nobody has asked for a second factor.
+            account = await self._users.change(account.id, lambda newest: vouch(newest, None, {}), cause(request))
+        session = await self._sessions.start(account, device(request, client), amr)
+        log.info("session_opened", user_id=account.id, session_id=session.id, client=client, amr=amr)
+        return self._hand_out(account, session, response)
+
+    async def carry_on(self, token: RefreshToken, response: Response) -> OpenSession:
+        """Replace a refresh token. Raises as `Sessions.rotate`, and 401 `session-ended` for an account that is gone."""
+        session = await self._sessions.rotate(token)
+        account = await self._users.by_id(session.user_id, standing=True)
+        if account is None or session.created_at < account.sessions_valid_from:
+            raise session_ended()
+        refuse_unverified(account)
+        return self._hand_out(account, session, response)
+
+    def read(self, refresh_token: str) -> RefreshToken:
+        """What a refresh token of ours says. Raises 401 `session-ended` for any other text."""
+        token = self._refresh_tokens.read(refresh_token)
+        if token is None:
+            raise session_ended()
+        return token
+
+    def _hand_out(self, account: Account, session: Session, response: Response) -> OpenSession:
+        claims = access_claims(
+            issuer=self._issuer,
+            user_id=account.id,
+            session_id=session.id,
+            roles=account.roles,
+            amr=session.amr,
+            proved_at=session.proved_at or session.created_at,
+            now=self._clock.now(),
+            life=self._access_life,
+        )
+        refresh_token = self._refresh_tokens.make(RefreshToken(session.id, session.count))
+        response.headers["Cache-Control"] = "no-store"
+        if session.client == "browser":
+            self._browser.remember(response, refresh_token)
+        return OpenSession(
+            access_token=self._keyring.signing().sign(claims),
+            expires_in=int(self._access_life.total_seconds()),
+            refresh_token=refresh_token if session.client == "api" else None,
+            session_id=session.id,
+            user=User.of(account),
+        )

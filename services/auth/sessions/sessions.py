@@ -1,0 +1,134 @@
+"""Sessions: one document per family of refresh tokens. It holds a count, never a token."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import structlog
+from pydantic import Field
+
+from services.auth.domain import Account, Stored
+from services.auth.sessions.store import SessionStore
+from services.auth.tokens import RefreshToken, new_id
+from shared.plumbing.clock import Clock
+from shared.plumbing.errors import Unauthorized
+
+log = structlog.get_logger()
+
+Client = Literal["api", "browser"]
+
+
+class Session(Stored):
+    """One log-in on one device."""
+
+    id: str = Field(alias="_id")
+    user_id: str
+    client: Client
+    count: int
+    amr: tuple[str, ...] = ()
+    proved_at: datetime | None = None
+    """When its owner last proved who they are; None in sessions of before this was kept: when they began."""
+    network: str = ""
+    user_agent: str = ""
+    created_at: datetime
+    rotated_at: datetime
+    expires_at: datetime
+    ended_at: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """Where a session is used from, to be recognised by its owner."""
+
+    client: Client
+    network: str
+    user_agent: str
+
+
+class Sessions:
+    """Starts, carries on and ends sessions."""
+
+    def __init__(self, store: SessionStore, clock: Clock, *, life: timedelta, grace: timedelta) -> None:
+        self._store = store
+        self._clock = clock
+        self._life = life
+        self._grace = grace
+
+    async def start(self, account: Account, device: Device, amr: Sequence[str]) -> Session:
+        """A new family; its first token has count 1."""
+        now = self._clock.now()
+        document = {
+            "_id": new_id(),
+            "user_id": account.id,
+            "client": device.client,
+            "count": 1,
+            "amr": list(amr),
+            "proved_at": now,
+            "network": device.network,
+            "user_agent": device.user_agent[:200],
+            "created_at": now,
+            "rotated_at": now,
+            "expires_at": now + self._life,
+            "ended_at": None,
+        }
+        await self._store.insert(document)
+        return Session.model_validate(document)
+
+    async def rotate(self, token: RefreshToken) -> Session:
+        """Replace the newest token of a session, once; returns the session with its new count.
+
+        Whoever brings the token just replaced within the grace time gets the same successor again: browser tabs
+        refresh side by side, and answers get lost. Later, or with an older token, two parties hold the family, and
+        it ends for both. Raises 401 `session-ended`, 401 `refresh-reused`.
+        """
+        now = self._clock.now()
+        document = await self._store.rotate(token.session_id, token.count, now)
+        if document is None:
+            document = await self._store.find(token.session_id, now)
+            if document is None:
+                raise session_ended()
+            if document["count"] != token.count + 1 or now - document["rotated_at"] > self._grace:
+                await self.end(document["user_id"], token.session_id, "refresh-reused")
+                log.warning("refresh_reused", user_id=document["user_id"], session_id=token.session_id)
+                raise Unauthorized(
+                    "refresh-reused", "This session has ended", "A refresh token was used twice. Log in again."
+                )
+        return Session.model_validate(document)
+
+    async def standing(self, token: RefreshToken) -> Session | None:
+        """The session of a refresh token that has not been replaced for longer than the grace time."""
+        now = self._clock.now()
+        document = await self._store.find(token.session_id, now)
+        if document is None:
+            return None
+        late = document["count"] - token.count
+        newest = late == 0 or (late == 1 and now - document["rotated_at"] <= self._grace)
+        return Session.model_validate(document) if newest else None
+
+    async def prove(self, session_id: str, amr: Sequence[str]) -> None:
+        """Its owner has proved once more who they are. Raises 401 `session-ended`."""
+        if not await self._store.prove(session_id, self._clock.now(), amr):
+            raise session_ended()
+
+    async def end_others(self, user_id: str, session_id: str, because: str) -> int:
+        """End all sessions of the user but this one. Returns how many there were."""
+        return await self._store.end_others(user_id, session_id, self._clock.now(), because)
+
+    async def end(self, user_id: str, session_id: str, because: str) -> bool:
+        """End one of the user's sessions. False if it was none or had ended."""
+        return await self._store.end(session_id, self._clock.now(), because, user_id=user_id)
+
+    async def end_by_token(self, token: RefreshToken, because: str) -> None:
+        """End the session that a token of ours belongs to."""
+        await self._store.end(token.session_id, self._clock.now(), because)
+
+    async def of(self, user_id: str) -> list[Session]:
+        """The user's standing sessions, the newest first, 100 at most."""
+        found = await self._store.of(user_id, self._clock.now(), limit=100)
+        return [Session.model_validate(document) for document in found]
+
+
+def session_ended() -> Unauthorized:
+    """Logged out, expired, or never there."""
+    return Unauthorized("session-ended", "This session has ended", "Log in again.")

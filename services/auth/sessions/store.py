@@ -1,0 +1,54 @@
+"""The sessions' documents: one per family of refresh tokens."""
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from shared.plumbing.mongo import Database, Document
+
+
+class SessionStore:
+    """A family stands until it is ended or expires."""
+
+    def __init__(self, database: Database) -> None:
+        self._sessions = database["sessions"]
+
+    async def insert(self, session: Document) -> None:
+        """Store a new family."""
+        await self._sessions.insert_one(session)
+
+    async def rotate(self, session_id: str, count: int, now: datetime) -> Document | None:
+        """Raise the count of a standing family from `count`. None if there is none with this count."""
+        which = {**_standing(now), "_id": session_id, "count": count}
+        change = {"$inc": {"count": 1}, "$set": {"rotated_at": now}}
+        rotated: Document | None = await self._sessions.find_one_and_update(which, change, return_document=True)
+        return rotated
+
+    async def find(self, session_id: str, now: datetime) -> Document | None:
+        """The family, if it stands."""
+        return await self._sessions.find_one({**_standing(now), "_id": session_id})
+
+    async def prove(self, session_id: str, now: datetime, amr: Sequence[str]) -> bool:
+        """Note a fresh proof, and by what, beside the ways that were used before. False if it does not stand."""
+        change = {"$set": {"proved_at": now}, "$addToSet": {"amr": {"$each": list(amr)}}}
+        return (await self._sessions.update_one({**_standing(now), "_id": session_id}, change)).matched_count > 0
+
+    async def end_others(self, user_id: str, session_id: str, now: datetime, because: str) -> int:
+        """End all families of the user but this one. Returns how many stood."""
+        which = {"user_id": user_id, "ended_at": None, "_id": {"$ne": session_id}}
+        done = await self._sessions.update_many(which, {"$set": {"ended_at": now, "ended_because": because}})
+        return done.modified_count
+
+    async def end(self, session_id: str, now: datetime, because: str, *, user_id: str | None = None) -> bool:
+        """End a family, of this user if one is given. False if there is none, or it had ended."""
+        which = {"_id": session_id, "ended_at": None, **({"user_id": user_id} if user_id is not None else {})}
+        done = await self._sessions.update_one(which, {"$set": {"ended_at": now, "ended_because": because}})
+        return done.modified_count > 0
+
+    async def of(self, user_id: str, now: datetime, limit: int) -> list[Document]:
+        """The user's standing families, the newest first."""
+        which = {**_standing(now), "user_id": user_id}
+        return await self._sessions.find(which).sort("created_at", -1).limit(limit).to_list()
+
+
+def _standing(now: datetime) -> Document:
+    return {"ended_at": None, "expires_at": {"$gt": now}}

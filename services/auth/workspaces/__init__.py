@@ -1,0 +1,1 @@
+"""Workspaces: local ones, and those that products push."""

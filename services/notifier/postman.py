@@ -158,7 +158,7 @@ class Postman:
         if mail["kind"] == "link":
             link = self._open(mail["sealed_link"], SEALED_LINK, mail)
             # Mails of before it was kept end with their link.
-            until = mail.get("link_until", mail["expires_at"])
+            until = mail["link_until"] if "link_until" in mail else mail["expires_at"]
             return self._writer.link_mail(mail["template"], link, until, locale)
         if mail["kind"] == "notice":
             key = mail["addon_key"]

@@ -141,6 +141,8 @@ def test_an_account_ends_everywhere(marketplace: Marketplace, addon: SampleAddOn
 
     again = marketplace.person("Lea")
     again.email = lea.email
-    again.open_account(marketplace.mailbox)
-    assert again.user_id != lea.user_id
+    again.sign_up()
+    again.open_link(eventually(lambda: so_many_mails(marketplace, again, 2), "the mail of the new account")[-1])
+    again.log_in()
+    assert again.call("GET", f"{AUTH}/me")["id"] != lea.user_id
     assert again.call("GET", f"{AUTH}/workspaces")["items"] == []

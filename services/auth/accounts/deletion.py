@@ -66,7 +66,8 @@ class Deletion:
             if address_key(confirmed) != account.email_key:
                 raise Invalid("confirmation-wrong", "This is not the address of your account")
             now = self._clock.now()
-            return erased(account, now, self._mails.notice(account, "account-deleted", now))
+            nameless = account.model_copy(update={"display_name": ""})  # the mail waits in the tombstone
+            return erased(account, now, self._mails.notice(nameless, "account-deleted", now))
 
         async def leave(session: DriverSession) -> None:
             nonlocal workspaces

@@ -14,7 +14,9 @@ from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
 from services.auth.api import Parts, routers
 from services.auth.handlers import WorkspaceChecks
+from services.auth.login.journeys import Journeys
 from services.auth.login.oidc import OidcClient
+from services.auth.login.own import OwnBrowser
 from services.auth.login.product_accounts import ProductAccounts
 from services.auth.login.trips import Trips
 from services.auth.security.store import SecurityLog
@@ -135,6 +137,23 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         issuer=platform.public_url,
         access_life=timedelta(seconds=settings.access_token_seconds),
     )
+    freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
+    journeys = Journeys(
+        providers=[
+            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
+            for one in settings.providers
+        ],
+        people=people,
+        own=OwnBrowser(desk, sessions, users),
+        sessions=sessions,
+        desk=desk,
+        trips=Trips(master, clock),
+        browser=browser,
+        freshness=freshness,
+        clock=clock,
+        public_url=platform.public_url,
+    )
     parts = Parts(
         settings=settings,
         public_url=platform.public_url,
@@ -146,16 +165,12 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         recovery=recovery,
         deletion=deletion,
         export=export,
-        people=ProductAccounts(users, membership, links, clock),
+        people=people,
         sessions=sessions,
         desk=desk,
         keyring=keyring,
         directory=Directory(workspaces, users, membership, clock),
-        providers=[
-            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
-            for one in settings.providers
-        ],
-        trips=Trips(master, clock),
+        journeys=journeys,
         browser=browser,
         limits=Limits(settings),
     )
@@ -169,7 +184,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
     )
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
-    api.state.freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    api.state.freshness = freshness
     api.state.local_accounts = settings.local_accounts
     checks = WorkspaceChecks(users, workspaces, producer, clock)
     return Service(

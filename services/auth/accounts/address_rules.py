@@ -9,6 +9,7 @@ from datetime import datetime, timedelta
 
 from services.auth.accounts.mailed import ended, find, stored, with_links
 from services.auth.domain import Account, Change, MailedLink, SecurityEvent
+from services.auth.login.rules import vouch
 from services.auth.texts import address_key
 from shared.contracts.auth import SendMail
 from shared.plumbing.errors import Conflict, TooMany
@@ -64,25 +65,23 @@ def undo(account: Account, hashed: str, reset: MailedLink, now: datetime, *, ask
     earlier = [one for one in account.mailed if one.kind == "email-undo" and one.issued_at < link.issued_at]
     links = [one if one in earlier else ended([one], [one.kind], now)[0] for one in account.mailed]
     undone = account.model_copy(update={"mailed": tuple(links)})
-    identities = [one for one in account.identities if one.linked_at <= link.issued_at]
-    needs_password = account.password is not None or not identities
+    kept = [one for one in account.identities if one.linked_at <= link.issued_at]
+    needs_password = account.password is not None or not kept
     moved = account.email_key != address_key(link.email)
-    return Change(
-        {
-            "email": link.email,
-            "email_key": address_key(link.email),
-            "password": None,
-            "sessions_valid_from": now,
-            "mailed": with_links(undone, reset, now=now) if needs_password else stored(links),
-            **(
-                {"identities": [one.model_dump() for one in identities], "identities_changed_at": now}
-                if len(identities) < len(account.identities)
-                else {}
-            ),
-        },
-        (*((asked(link.email),) if needs_password else ()), *((told(account.email),) if moved else ())),
-        events=(SecurityEvent(account.id, "email-change-undone"),),
-    )
+    fields: dict[str, object] = {
+        "email": link.email,
+        "email_key": address_key(link.email),
+        "password": None,
+        "sessions_valid_from": now,
+        "mailed": with_links(undone, reset, now=now) if needs_password else stored(links),
+    }
+    if len(kept) < len(account.identities):
+        fields |= {"identities": [one.model_dump() for one in kept], "identities_changed_at": now}
+    # Who is out of the account vouches for no second factor of it.
+    change = vouch(account, account.vouched_by if account.vouched_by in {one.id for one in kept} else None, fields)
+    mails = (*((asked(link.email),) if needs_password else ()), *((told(account.email),) if moved else ()))
+    events = (*change.events, SecurityEvent(account.id, "email-change-undone"))
+    return Change(change.fields, (*change.messages, *mails), events=events)
 
 
 def email_taken() -> Conflict:

@@ -9,7 +9,12 @@ import services.auth.login.api as login_api
 import services.auth.operators.api as operators_api
 import services.auth.sessions.api as sessions_api
 import services.auth.workspaces.api as workspaces_api
+from services.auth.accounts import address_api, ending_api, password_api
 from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.address import Addresses
+from services.auth.accounts.deletion import Deletion
+from services.auth.accounts.export import Export
+from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
 from services.auth.login import api_arrival, api_linking
 from services.auth.login.journeys import Journeys
@@ -38,6 +43,10 @@ class Parts:
     users: Users
     workspaces: Workspaces
     accounts: Accounts
+    addresses: Addresses
+    recovery: Recovery
+    deletion: Deletion
+    export: Export
     people: ProductAccounts
     sessions: Sessions
     desk: Desk
@@ -55,6 +64,9 @@ def routers(parts: Parts) -> list[APIRouter]:
     return [
         _keys(parts.keyring),
         accounts_api.router(parts.accounts, parts.users, parts.limits, parts.public_url),
+        address_api.router(parts.addresses, parts.limits, parts.public_url),
+        password_api.router(parts.recovery, parts.sessions, parts.limits, parts.public_url),
+        ending_api.router(parts.deletion, parts.export, parts.users, parts.limits),
         sessions_api.router(parts.accounts, parts.sessions, parts.desk, parts.browser, parts.limits),
         login_api.router(parts.journeys, parts.browser, parts.limits, local_accounts=settings.local_accounts),
         api_arrival.router(parts.journeys, parts.limits),

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -52,6 +52,18 @@ class Link(Stored):
     identities: tuple[Identity, ...] = ()
 
 
+class MailedLink(Stored):
+    """A link for whoever reads a mailbox, of an account whose address was proven before."""
+
+    kind: Literal["email-change", "email-undo", "password-reset"]
+    hash: str = Field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    email: str = Field(default="", repr=False)
+    """Which address it makes the account's, if it is about that."""
+
+
 class Account(Stored):
     """A person's account."""
 
@@ -71,8 +83,11 @@ class Account(Stored):
     roles: tuple[str, ...] = ()
     identities: tuple[Identity, ...] = ()
     links: tuple[Link, ...] = ()
+    mailed: tuple[MailedLink, ...] = ()
     sessions_valid_from: datetime
     created_at: datetime
+    deleted_at: datetime | None = None
+    """Set: a tombstone, with nothing of the person."""
 
     @property
     def protected(self) -> bool:

@@ -4,9 +4,13 @@ from datetime import timedelta
 
 from services.auth import render, store
 from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.address import Addresses
+from services.auth.accounts.deletion import Deletion
+from services.auth.accounts.export import Export, memberships
 from services.auth.accounts.links import Links
 from services.auth.accounts.mails import Mails
 from services.auth.accounts.passwords import Passwords, salt_key
+from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
 from services.auth.api import Parts, routers
 from services.auth.handlers import WorkspaceChecks
@@ -15,6 +19,7 @@ from services.auth.login.oidc import OidcClient
 from services.auth.login.own import OwnBrowser
 from services.auth.login.product_accounts import ProductAccounts
 from services.auth.login.trips import Trips
+from services.auth.security.store import SecurityLog
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.fresh import Freshness
 from services.auth.sessions.keyring import Keyring
@@ -27,6 +32,7 @@ from services.auth.web import Browser, Limits
 from services.auth.workspaces.directory import Directory
 from services.auth.workspaces.membership import Membership
 from services.auth.workspaces.store import Workspaces
+from services.auth.workspaces.store_leaving import Leaving
 from shared.contracts import auth, installer, topics
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
@@ -74,7 +80,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         queue=settings.password_queue,
         salts=salt_key(settings.master_key.get_secret_value()),
     )
-    links = Links(mails, clock, timedelta(hours=settings.link_hours))
+    link_life = timedelta(hours=settings.link_hours)
+    links = Links(mails, clock, link_life)
     accounts = Accounts(
         users=users,
         membership=membership,
@@ -83,10 +90,43 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         clock=clock,
         quiet_seconds=settings.quiet_answer_seconds,
     )
+    addresses = Addresses(
+        users=users,
+        membership=membership,
+        mails=mails,
+        clock=clock,
+        link_life=link_life,
+        undo_life=timedelta(days=settings.undo_days),
+        quiet_seconds=settings.quiet_answer_seconds,
+    )
+    recovery = Recovery(
+        users=users,
+        passwords=passwords,
+        mails=mails,
+        clock=clock,
+        link_life=link_life,
+        quiet_seconds=settings.quiet_answer_seconds,
+    )
     session_life = timedelta(days=settings.session_days)
     browser = Browser(platform.public_url, int(session_life.total_seconds()))
     grace = timedelta(seconds=settings.refresh_grace_seconds)
-    sessions = Sessions(SessionStore(database), clock, life=session_life, grace=grace)
+    session_store, security_log = SessionStore(database), SecurityLog(database, clock)
+    sessions = Sessions(session_store, clock, life=session_life, grace=grace)
+    deletion = Deletion(
+        users=users,
+        leaving=Leaving(database, workspaces, clock, workspace_states),
+        mails=mails,
+        clock=clock,
+        erasers=(session_store.forget, security_log.forget),
+        token_life=timedelta(seconds=settings.access_token_seconds),
+    )
+    export = Export(
+        {
+            "sessions": session_store.all_of,
+            "security_log": security_log.all_of,
+            "workspaces": memberships(workspaces),
+        }
+    )
     desk = Desk(
         users=users,
         sessions=sessions,
@@ -121,6 +161,10 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         users=users,
         workspaces=workspaces,
         accounts=accounts,
+        addresses=addresses,
+        recovery=recovery,
+        deletion=deletion,
+        export=export,
         people=people,
         sessions=sessions,
         desk=desk,
@@ -173,6 +217,6 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         states=(user_states, workspace_states),
         prepare=(lambda: store.prepare(database), keyring.prepare),
         loops={"signing-keys": keyring.run},
-        worker_loops={"membership-sweep": membership.sweep},
+        worker_loops={"membership-sweep": membership.sweep, "erasing-sweep": deletion.sweep},
         close=(outgoing.close, passwords.close),
     )

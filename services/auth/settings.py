@@ -90,7 +90,10 @@ class AuthSettings(ServiceSettings):
     refresh_grace_seconds: int = Field(default=10, ge=0, le=60)
     link_hours: int = Field(default=24, ge=1, le=168)
 
-    # Sign-up and resend answer no sooner, so that their time does not tell who has an account.
+    # For how long the owner of a replaced address can take the change back.
+    undo_days: int = Field(default=7, ge=1, le=30)
+
+    # What mails answer no sooner, so that their time does not tell who has an account.
     quiet_answer_seconds: float = Field(default=0.2, ge=0, le=10)
 
     # argon2id; OWASP's smallest choice, about 20 ms and 19 MiB per log-in.
@@ -108,6 +111,8 @@ class AuthSettings(ServiceSettings):
     mails_per_hour: int = Field(default=5, ge=1)
     # New workspaces of one account: each one is a record that other services keep for ever.
     workspaces_per_hour: int = Field(default=20, ge=1)
+    # Copies of all that is kept of one account.
+    exports_per_hour: int = Field(default=10, ge=1)
     # Log-ins, sign-ups and mails of one network (IPv4 address, IPv6 /64) together.
     network_requests_per_minute: int = Field(default=120, ge=1)
 

@@ -103,25 +103,48 @@ class Limits:
         self._workspace = limit(settings.workspaces_per_hour, 3600)
         self._mail = limit(settings.mails_per_hour, 3600)
         self._mail_anywhere = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
+        self._account_mail = limit(settings.mails_per_hour, 3600)
+        self._export = limit(settings.exports_per_hour, 3600)
 
     def network(self, request: Request) -> None:
         """Anything that costs us a hash, a mail or a call."""
         self._network.check(network_of(request))
 
     def log_in(self, request: Request, email: str) -> None:
-        """Guessing a password. Counted per network, so that guessing locks out nobody else."""
+        """Guessing a password. Counted per network, so that guessing locks out nobody else.
+
+        There is no limit over all networks: whoever has many of them could use it to keep the owner out, and a
+        password of ten characters outlasts any number of guesses that the networks' own limits let pass.
+        """
         self.network(request)
         self._log_in.check(f"{address_key(email)} {network_of(request)}")
 
+    def guess(self, request: Request, user_id: str) -> None:
+        """As `log_in`, for a password that a session asks for once more."""
+        self.network(request)
+        self._log_in.check(f"{user_id} {network_of(request)}")
+
     def mail(self, request: Request, email: str) -> None:
-        """Making us write to an address."""
+        """Making us write to an address.
+
+        Others can use up what is allowed from all networks together; what they ask for are the owner's own mails
+        though, and the links in them work.
+        """
         self.network(request)
         self._mail.check(f"{address_key(email)} {network_of(request)}")
         self._mail_anywhere.check(address_key(email))
 
+    def account_mail(self, user_id: str) -> None:
+        """Making us write to any address, by one account."""
+        self._account_mail.check(user_id)
+
     def refresh(self, session_id: str) -> None:
         """Carrying on one session."""
         self._refresh.check(session_id)
+
+    def export(self, user_id: str) -> None:
+        """Reading all that there is of oneself."""
+        self._export.check(user_id)
 
     def workspace(self, user_id: str) -> None:
         """Making a workspace."""

@@ -36,6 +36,6 @@ class OwnBrowser:
             return None
         session = await self._sessions.standing(token)
         account = await self._users.by_id(session.user_id, standing=True) if session is not None else None
-        if session is None or account is None or session.created_at < account.sessions_valid_from:
+        if session is None or account is None or not session.stands_for(account):
             return None
         return Owner(account, session)

@@ -22,7 +22,7 @@ from shared.plumbing.records import DataFault
 
 log = structlog.get_logger()
 
-TEMPLATES = frozenset({"verify-email", "account-exists"})
+TEMPLATES = frozenset({"verify-email", "account-exists", "workspace-invite"})
 
 
 class MailOrders:
@@ -52,6 +52,7 @@ class MailOrders:
                     "user_id": command.user_id,
                     "template": command.template,
                     "locale": command.locale,
+                    "parameters": command.parameters,
                     "sealed_address": command.sealed_address,
                     "sealed_link": command.sealed_link,
                     "created_at": now,

@@ -35,6 +35,7 @@ class Texts:
     """For readers aloud: a BCP 47 tag."""
     verify_email: Text
     account_exists: Text
+    workspace_invite: Text
     installed: Text
     failed: Text
     quoted: str
@@ -44,6 +45,7 @@ class Texts:
     addon_down: Text
     own_addon_down: Text
     someone: str
+    somebody: str
     reasons: Mapping[FailureReason, Why]
     footer: str
     support: str
@@ -70,6 +72,16 @@ ENGLISH = Texts(
         ),
         link="Log in",
         after=("If that was not you, there is nothing to do.",),
+    ),
+    workspace_invite=Text(
+        subject="You are invited to {workspace} at {product}",
+        before=(
+            "{inviter} has invited you to join {workspace} at {product}.",
+            "Open this link and log in, or create an account, with the address that this mail came to. "
+            "It works once, for {days} days.",
+        ),
+        link="See the invite",
+        after=("If you do not know who that is, do nothing: nobody learns whether you have an account.",),
     ),
     installed=Text(
         subject="{addon} is installed in {workspace}",
@@ -103,6 +115,7 @@ ENGLISH = Texts(
         link="See the add-on",
     ),
     someone="a workspace",
+    somebody="Somebody",
     reasons={
         FailureReason.EMAIL_NOT_VERIFIED: Why(
             "Your e-mail address is not confirmed yet.",

@@ -153,7 +153,8 @@ class Postman:
     def _letter(self, mail: Document, addons: Names, workspaces: Names, locale: str) -> Letter:
         if mail["kind"] == "link":
             link = self._open(mail["sealed_link"], SEALED_LINK, mail)
-            return self._writer.link_mail(mail["template"], link, mail["expires_at"], locale)
+            parameters = mail.get("parameters", {})  # an older release kept none
+            return self._writer.link_mail(mail["template"], link, mail["expires_at"], locale, parameters)
         if mail["kind"] == "notice":
             key = mail["addon_key"]
             cause = mail["cause"]

@@ -66,6 +66,7 @@ def settings(**changes: Any) -> AuthSettings:
         "refreshes_per_minute": 1000,
         "mails_per_hour": 1000,
         "workspaces_per_hour": 1000,
+        "invites_per_hour": 1000,
         "network_requests_per_minute": 10_000,
     }
     return AuthSettings.model_validate(fields | changes)

@@ -102,7 +102,14 @@ class Auth:
 
     async def mails(self, email: str) -> list[dict[str, Any]]:
         """All mails to this address that wait, opened, oldest first."""
-        entries = (await self.user(email))["outbox"]
+        return self._opened((await self.user(email))["outbox"])
+
+    async def invites(self, workspace_id: str) -> list[dict[str, Any]]:
+        """All invites into this workspace that wait to be mailed, opened, oldest first."""
+        found = await self.database["workspaces"].find_one({"_id": workspace_id}) or {}
+        return self._opened(found.get("outbox", []))
+
+    def _opened(self, entries: list[Document]) -> list[dict[str, Any]]:
         mails = [json.loads(entry["value"]) for entry in entries if entry["topic"] == "auth.mail.v1"]
         sealer, now = Sealer(SEALING), self.service.clock.now()
         for mail in mails:

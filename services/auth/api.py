@@ -1,6 +1,5 @@
 """All routes of auth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
@@ -12,9 +11,9 @@ import services.auth.sessions.api as sessions_api
 import services.auth.workspaces.api as workspaces_api
 from services.auth.accounts.accounts import Accounts
 from services.auth.accounts.store import Users
-from services.auth.login.oidc import OidcClient
+from services.auth.login import api_arrival, api_linking
+from services.auth.login.journeys import Journeys
 from services.auth.login.product_accounts import ProductAccounts
-from services.auth.login.trips import Trips
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.keyring import Keyring
 from services.auth.sessions.sessions import Sessions
@@ -48,29 +47,30 @@ class Parts:
     desk: Desk
     keyring: Keyring
     directory: Directory
-    providers: Sequence[OidcClient]
-    trips: Trips
+    journeys: Journeys
     browser: Browser
     limits: Limits
 
 
 def routers(parts: Parts) -> list[APIRouter]:
     """Every router of the service."""
+    settings = parts.settings
+    providers = {one.id: one for one in settings.providers}
     return [
         _keys(parts.keyring),
         accounts_api.router(parts.accounts, parts.users, parts.limits, parts.public_url),
         sessions_api.router(parts.accounts, parts.sessions, parts.desk, parts.browser, parts.limits),
-        login_api.router(
-            providers={one.settings.id: one for one in parts.providers},
+        login_api.router(parts.journeys, parts.browser, parts.limits, local_accounts=settings.local_accounts),
+        api_arrival.router(parts.journeys, parts.limits),
+        api_linking.router(
+            users=parts.users,
             people=parts.people,
-            desk=parts.desk,
-            trips=parts.trips,
-            limits=parts.limits,
-            clock=parts.clock,
-            public_url=parts.public_url,
+            workspaces=parts.workspaces,
+            sessions=parts.sessions,
+            providers=providers,
         ),
         *_workspaces(parts),
-        directory_api.router(parts.directory, {one.id: one for one in parts.settings.providers}),
+        directory_api.router(parts.directory, providers),
         operators_api.router(parts.users, parts.workspaces),
     ]
 

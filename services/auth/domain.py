@@ -1,5 +1,6 @@
 """What is stored of a person, and what a change is. The rules of each step stand beside it, in its package."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +12,8 @@ from shared.contracts.envelope import Message
 
 SCHEMA = 1
 """Of the documents of this service; a process leaves documents with a higher one to newer processes."""
+SECOND_FACTOR = "mfa"
+"""Among the ways in which somebody proved who they are (RFC 8176): by two factors."""
 OPERATOR = "operator"
 PUBLISHER = "publisher"
 
@@ -27,6 +30,16 @@ class Identity(Stored):
     provider: str
     sub: str
     linked_at: datetime
+    used_at: datetime | None = None
+    """When somebody last logged in by it."""
+    region: str = ""
+    address: str = ""
+    """Where the account is, as the provider told at the newest log-in."""
+
+    @property
+    def id(self) -> str:
+        """Names it in addresses: as stable as the identity, and telling no subject."""
+        return hashlib.sha256(f"{self.provider} {self.sub}".encode()).hexdigest()[:24]
 
 
 class Link(Stored):
@@ -52,11 +65,19 @@ class Account(Stored):
     password: str | None = Field(default=None, repr=False)
     verified_at: datetime | None = None
     two_factor: bool = False
+    """Whether the account has a second factor of its own."""
+    vouched_by: str | None = None
+    """Id of the identity whose provider vouched for a second factor at the newest log-in, if one did."""
     roles: tuple[str, ...] = ()
     identities: tuple[Identity, ...] = ()
     links: tuple[Link, ...] = ()
     sessions_valid_from: datetime
     created_at: datetime
+
+    @property
+    def protected(self) -> bool:
+        """Whether two factors stand before this account: its own, or those that a provider vouches for."""
+        return self.two_factor or self.vouched_by is not None
 
     @property
     def verified(self) -> bool:

@@ -10,7 +10,9 @@ from services.auth.accounts.passwords import Passwords, salt_key
 from services.auth.accounts.store import Users
 from services.auth.api import Parts, routers
 from services.auth.handlers import WorkspaceChecks
+from services.auth.login.journeys import Journeys
 from services.auth.login.oidc import OidcClient
+from services.auth.login.own import OwnBrowser
 from services.auth.login.product_accounts import ProductAccounts
 from services.auth.login.trips import Trips
 from services.auth.sessions.desk import Desk
@@ -102,6 +104,23 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         Sealer(settings.sealing_key.get_secret_value()), platform.public_url, timedelta(days=settings.invite_days)
     )
     invites = Invites(workspaces, users, invite_mails, clock, at_most=settings.open_invites)
+    freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
+    journeys = Journeys(
+        providers=[
+            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
+            for one in settings.providers
+        ],
+        people=people,
+        own=OwnBrowser(desk, sessions, users),
+        sessions=sessions,
+        desk=desk,
+        trips=Trips(master, clock),
+        browser=browser,
+        freshness=freshness,
+        clock=clock,
+        public_url=platform.public_url,
+    )
     parts = Parts(
         settings=settings,
         public_url=platform.public_url,
@@ -110,16 +129,12 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         workspaces=workspaces,
         invites=invites,
         accounts=accounts,
-        people=ProductAccounts(users, membership, links, clock),
+        people=people,
         sessions=sessions,
         desk=desk,
         keyring=keyring,
         directory=Directory(workspaces, users, membership, clock),
-        providers=[
-            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
-            for one in settings.providers
-        ],
-        trips=Trips(master, clock),
+        journeys=journeys,
         browser=browser,
         limits=Limits(settings),
     )
@@ -133,7 +148,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
     )
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
-    api.state.freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    api.state.freshness = freshness
+    api.state.local_accounts = settings.local_accounts
     checks = WorkspaceChecks(users, workspaces, producer, clock)
     return Service(
         name=NAME,

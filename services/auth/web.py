@@ -16,6 +16,9 @@ from shared.plumbing.rate_limit import RateLimit
 
 # `__Host-` binds a cookie to this very origin: no sibling domain can plant one (RFC 6265bis §4.1.3.2).
 REFRESH_COOKIE = "__Host-souk_refresh"
+# Says that this browser is not to be logged in without being asked: it was tried, or its visitor logged out.
+SILENT_COOKIE = "__Host-souk_silent"
+_VISIT_SECONDS = 600
 _ANY_NETWORK = 4  # times more mails to one address from all networks together
 
 
@@ -68,8 +71,23 @@ class Browser:
         )
 
     def forget(self, response: Response) -> None:
-        """Remove the refresh token."""
+        """Remove the refresh token. Whoever has logged out is not logged in silently, until the browser is closed."""
         response.delete_cookie(REFRESH_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+        response.set_cookie(SILENT_COOKIE, "out", path="/", secure=True, httponly=True, samesite="lax")
+
+    def try_silently(self, response: Response) -> None:
+        """Remember, for this visit, that it was tried."""
+        response.set_cookie(
+            SILENT_COOKIE, "tried", max_age=_VISIT_SECONDS, path="/", secure=True, httponly=True, samesite="lax"
+        )
+
+    def was_opened_here(self, request: Request) -> bool:
+        """Whether a page of ours led the browser to this address, which a link or a form of others cannot do."""
+        return request.headers.get("sec-fetch-site") == "same-origin"
+
+    def came_from_elsewhere(self, request: Request) -> bool:
+        """Whether another site led here, so that the browser kept our `SameSite=Strict` cookie back."""
+        return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 class Limits:

@@ -77,8 +77,8 @@ ENGLISH = Texts(
         subject="You are invited to {workspace} at {product}",
         before=(
             "{inviter} has invited you to join {workspace} at {product}.",
-            "Open this link and log in, or create an account, with the address that this mail came to. "
-            "It works once, for {days} days.",
+            "Open this link and log in, or create an account, with the address that this mail came to.",
+            "The link works once, for {days} days.",
         ),
         link="See the invite",
         after=("If you do not know who that is, do nothing: nobody learns whether you have an account.",),

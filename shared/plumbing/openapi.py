@@ -48,6 +48,9 @@ SCHEMA = {
         },
     },
 }
+# What every route that takes a user's token can answer, whether or not it needs one.
+_TOKEN_SLUGS = ("token-missing", "token-invalid", "token-expired")
+_USER_SCHEME = "user"
 _DECLARED = re.compile(r"([45]\d\d) ([a-z0-9-]+)")
 
 
@@ -66,3 +69,15 @@ def problems(*declared: str | int) -> dict[int | str, dict[str, Any]]:
         status: {"description": ", ".join(f"`{slug}`" for slug in names) or "A problem", "content": content}
         for status, names in sorted(slugs.items())
     }
+
+
+def tell_of_token_refusals(document: dict[str, Any]) -> None:
+    """Add to every operation that takes a user's token how that is refused. Doing it twice changes nothing."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if not any(_USER_SCHEME in needed for needed in operation.get("security", ())):
+                continue
+            ((status, answer),) = problems(*_TOKEN_SLUGS).items()
+            told = operation["responses"].setdefault(str(status), answer)
+            missing = [f"`{slug}`" for slug in _TOKEN_SLUGS if f"`{slug}`" not in told["description"]]
+            told["description"] = ", ".join([told["description"], *missing])

@@ -9,6 +9,7 @@ from fastapi.responses import HTMLResponse
 from pydantic import ValidationError
 
 from services.auth.accounts.accounts import Accounts, SignUp
+from services.auth.accounts.local import LOCAL_ONLY
 from services.auth.accounts.mails import VERIFY_PATH
 from services.auth.accounts.pages import confirm_page, refused_page, verified_page
 from services.auth.accounts.store import Users
@@ -42,7 +43,12 @@ def router(accounts: Accounts, users: Users, limits: Limits, public_url: str) ->
     """Routes of accounts."""
     api = APIRouter(prefix="/api/auth/v1", tags=["accounts"])
 
-    @api.post("/accounts", status_code=202, responses=problems("too-many-requests", "503 too-busy"))
+    @api.post(
+        "/accounts",
+        status_code=202,
+        dependencies=LOCAL_ONLY,
+        responses=problems("403 local-accounts-off", "too-many-requests", "503 too-busy"),
+    )
     async def sign_up(body: NewAccount, request: Request) -> Accepted:
         """Ask for an account. The answer is the same whether or not the address has one; the mail tells its owner."""
         limits.mail(request, body.email)

@@ -54,7 +54,7 @@ class Users(Documents[Account]):
     async def facts(self, user_ids: Sequence[str]) -> dict[str, Document]:
         """What a workspace check asks, by user id; deleted accounts are missing."""
         which = {"_id": {"$in": list(user_ids)}, "deleted_at": None}
-        found = self._collection.find(which, {"verified_at": 1, "two_factor": 1})
+        found = self._collection.find(which, {"verified_at": 1, "two_factor": 1, "vouched_by": 1})
         return {document["_id"]: document async for document in found}
 
     async def of_subjects(self, provider: str, subjects: Sequence[str]) -> dict[str, str]:

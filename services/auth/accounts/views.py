@@ -57,7 +57,7 @@ class User(Told):
             display_name=account.display_name,
             locale=account.locale,
             verified=account.verified,
-            two_factor=account.two_factor,
+            two_factor=account.protected,
             roles=account.roles,
         )
 

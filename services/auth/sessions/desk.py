@@ -8,12 +8,13 @@ from fastapi import Request, Response
 from services.auth.accounts.accounts import refuse_unverified
 from services.auth.accounts.store import Users
 from services.auth.accounts.views import User
-from services.auth.domain import Account
+from services.auth.domain import SECOND_FACTOR, Account
+from services.auth.login.rules import vouch
 from services.auth.sessions.keyring import Keyring
 from services.auth.sessions.sessions import Client, Session, Sessions, session_ended
 from services.auth.sessions.views import OpenSession
 from services.auth.tokens import RefreshToken, RefreshTokens, access_claims
-from services.auth.web import Browser, device
+from services.auth.web import Browser, cause, device
 from shared.plumbing.clock import Clock
 
 log = structlog.get_logger()
@@ -47,6 +48,9 @@ class Desk:
         self, account: Account, client: Client, request: Request, response: Response, amr: tuple[str, ...]
     ) -> OpenSession:
         """Start a session for somebody who has just proved who they are."""
+        if account.vouched_by is not None and SECOND_FACTOR not in amr:
+            # By this way in, nobody has asked for a second factor.
+            account = await self._users.change(account.id, lambda newest: vouch(newest, None, {}), cause(request))
         session = await self._sessions.start(account, device(request, client), amr)
         log.info("session_opened", user_id=account.id, session_id=session.id, client=client, amr=amr)
         return self._hand_out(account, session, response)

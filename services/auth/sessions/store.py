@@ -1,5 +1,6 @@
 """The sessions' documents: one per family of refresh tokens."""
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from shared.plumbing.mongo import Database, Document
@@ -25,6 +26,17 @@ class SessionStore:
     async def find(self, session_id: str, now: datetime) -> Document | None:
         """The family, if it stands."""
         return await self._sessions.find_one({**_standing(now), "_id": session_id})
+
+    async def prove(self, session_id: str, now: datetime, amr: Sequence[str]) -> bool:
+        """Note a fresh proof, and by what, beside the ways that were used before. False if it does not stand."""
+        change = {"$set": {"proved_at": now}, "$addToSet": {"amr": {"$each": list(amr)}}}
+        return (await self._sessions.update_one({**_standing(now), "_id": session_id}, change)).matched_count > 0
+
+    async def end_others(self, user_id: str, session_id: str, now: datetime, because: str) -> int:
+        """End all families of the user but this one. Returns how many stood."""
+        which = {"user_id": user_id, "ended_at": None, "_id": {"$ne": session_id}}
+        done = await self._sessions.update_many(which, {"$set": {"ended_at": now, "ended_because": because}})
+        return done.modified_count
 
     async def end(self, session_id: str, now: datetime, because: str, *, user_id: str | None = None) -> bool:
         """End a family, of this user if one is given. False if there is none, or it had ended."""

@@ -88,10 +88,10 @@ def router(
         """
         await seen(workspace_id, principal)
         fields = body.model_dump(exclude_none=True)
-        two_factor = bool(body.requires_two_factor) and (await users.get(principal.user_id)).two_factor
+        protected = bool(body.requires_two_factor) and (await users.get(principal.user_id)).protected
 
         def decide(newest: Workspace) -> Change | None:
-            change = rules.change_settings(newest, principal.user_id, fields, two_factor=two_factor)
+            change = rules.change_settings(newest, principal.user_id, fields, protected=protected)
             return change if fields else None
 
         return view(await workspaces.change(workspace_id, decide, cause(request)), principal)

@@ -144,13 +144,13 @@ def change_role(workspace: Workspace, actor_id: str, user_id: str, role: Role) -
     )
 
 
-def change_settings(workspace: Workspace, actor_id: str, fields: Mapping[str, Any], *, two_factor: bool) -> Change:
-    """Rename, or change the 2FA rule; `two_factor`: whether the actor's own is on.
+def change_settings(workspace: Workspace, actor_id: str, fields: Mapping[str, Any], *, protected: bool) -> Change:
+    """Rename, or change the 2FA rule; `protected`: whether two factors stand before the actor.
 
     Raises as `managing`, and 409 `two-factor-off`: whoever makes the rule would be the first whom it locks out.
     """
     managing(workspace, actor_id)
-    if fields.get("requires_two_factor") and not workspace.requires_two_factor and not two_factor:
+    if fields.get("requires_two_factor") and not workspace.requires_two_factor and not protected:
         raise Conflict(
             "two-factor-off",
             "Your own two-factor authentication is off",

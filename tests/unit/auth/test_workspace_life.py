@@ -123,12 +123,12 @@ def test_the_life_of_a_workspace_is_its_owners(step: Any) -> None:
 
 def test_nobody_without_a_second_factor_makes_the_rule() -> None:
     rule_on = {"requires_two_factor": True}
-    assert slug_of(lambda: rules.change_settings(workspace(), ADMIN, rule_on, two_factor=False)) == "two-factor-off"
-    assert rules.change_settings(workspace(), ADMIN, rule_on, two_factor=True).fields == rule_on
-    ruled = workspace(requires_two_factor=True)
-    assert rules.change_settings(ruled, ADMIN, rule_on, two_factor=False).fields == rule_on
+    assert slug_of(lambda: rules.change_settings(workspace(), ADMIN, rule_on, protected=False)) == "two-factor-off"
+    assert rules.change_settings(workspace(), ADMIN, rule_on, protected=True).fields == rule_on
+    ruled = workspace(requires_protected=True)
+    assert rules.change_settings(ruled, ADMIN, rule_on, protected=False).fields == rule_on
     off = {"requires_two_factor": False}
-    assert rules.change_settings(ruled, ADMIN, off, two_factor=False).fields == off
+    assert rules.change_settings(ruled, ADMIN, off, protected=False).fields == off
 
 
 def test_an_invited_person_becomes_a_member_once() -> None:

@@ -94,6 +94,7 @@ def _auth(plan: Plan) -> dict[str, str]:
         "client_secret": secrets["OIDC_CLIENT_SECRET"],
         "product": PROVIDER,
         "trusted_email": True,
+        "create_workspace_url": f"http://localhost:{plan.ports['product']}/",
         "directory_token": secrets["DIRECTORY_TOKEN"],
     }
     return {

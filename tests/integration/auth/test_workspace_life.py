@@ -1,6 +1,7 @@
 """Transfer, archive, deletion, the 2FA rule, and where to add a workspace."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -118,8 +119,8 @@ async def test_what_endangers_a_workspace_asks_for_a_fresh_proof(database: Datab
     async for auth in started(service, database):
         ada = await auth.person()
         workspace_id = (await create(auth, ada))["id"]
-        long_ago = auth.service.clock.now().replace(year=2026, month=1, day=1)
-        await database["sessions"].update_many({}, {"$set": {"proved_at": long_ago, "created_at": long_ago}})
+        long_ago = auth.service.clock.now() - timedelta(hours=1)
+        await database["sessions"].update_many({}, {"$set": {"proved_at": long_ago}})
         answer = await auth.http.post(f"{API}/sessions/refresh", json={"refresh_token": ada.refresh_token})
         headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
         for method, path, body in ROUTES[:2] + ROUTES[4:5]:

@@ -1,8 +1,8 @@
 """One installation: what its document holds.
 
 Everything about one installation is in one document, so that one compare-and-set write on `version` changes
-state, outbox and due time together. `storage/documents.py` turns an `Installation` into a document, and two of them into
-the update that leads from one to the other. Only the pure core changes one, on a copy of its own.
+state, outbox and due time together. `storage/documents.py` turns an `Installation` into a document, and two of them
+into the update that leads from one to the other. Only the pure core changes one, on a copy of its own.
 """
 
 from copy import copy

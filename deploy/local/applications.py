@@ -97,7 +97,7 @@ def _auth(plan: Plan) -> dict[str, str]:
         "regions": ["global", "us", "uk", "au"],
         "trusted_email": True,
         "second_factor_amr": ["mfa"],
-        "create_workspace_url": f"http://localhost:{plan.ports['product']}",
+        "create_workspace_url": f"http://localhost:{plan.ports['product']}/",
         "directory_token": secrets["DIRECTORY_TOKEN"],
     }
     return {

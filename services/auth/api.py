@@ -24,8 +24,11 @@ from services.auth.sessions.keyring import Keyring
 from services.auth.sessions.sessions import Sessions
 from services.auth.settings import AuthSettings
 from services.auth.web import Browser, Limits
-from services.auth.workspaces import directory_api
+from services.auth.workspaces import adding_api, directory_api, invites_api, lifecycle_api
 from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.invites import Invites
+from services.auth.workspaces.policy import Policy
+from services.auth.workspaces.seeing import Seeing
 from services.auth.workspaces.store import Workspaces
 from shared.plumbing.clock import Clock
 
@@ -42,6 +45,7 @@ class Parts:
     clock: Clock
     users: Users
     workspaces: Workspaces
+    invites: Invites
     accounts: Accounts
     addresses: Addresses
     recovery: Recovery
@@ -77,15 +81,24 @@ def routers(parts: Parts) -> list[APIRouter]:
             sessions=parts.sessions,
             providers=providers,
         ),
-        workspaces_api.router(
-            workspaces=parts.workspaces,
-            users=parts.users,
-            clock=parts.clock,
-            local_product=parts.settings.local_product,
-            limits=parts.limits,
-        ),
+        *_workspaces(parts),
         directory_api.router(parts.directory, providers),
         operators_api.router(parts.users, parts.workspaces),
+    ]
+
+
+def _workspaces(parts: Parts) -> list[APIRouter]:
+    settings, workspaces, users = parts.settings, parts.workspaces, parts.users
+    limits, clock = parts.limits, parts.clock
+    seeing = Seeing(workspaces, {one.id: one.label for one in settings.providers})
+    policy = Policy(settings.local_product, settings.local_workspaces, settings.regions)
+    return [
+        adding_api.router(users=users, providers={one.id: one for one in settings.providers}, policy=policy),
+        workspaces_api.router(
+            workspaces=workspaces, users=users, seeing=seeing, clock=clock, policy=policy, limits=limits
+        ),
+        lifecycle_api.router(workspaces=workspaces, seeing=seeing, clock=clock),
+        *invites_api.routers(invites=parts.invites, workspaces=workspaces, seeing=seeing, limits=limits, clock=clock),
     ]
 
 

@@ -30,6 +30,8 @@ from services.auth.settings import AuthSettings
 from services.auth.tokens import RefreshTokens
 from services.auth.web import Browser, Limits
 from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.invite_mails import InviteMails
+from services.auth.workspaces.invites import Invites
 from services.auth.workspaces.membership import Membership
 from services.auth.workspaces.store import Workspaces
 from services.auth.workspaces.store_leaving import Leaving
@@ -69,7 +71,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     workspace_states = StateRelay(database["workspaces"], render.workspaces(clock), producer, clock)
     outbox = OutboxRelay(database["users"], producer, clock)
     users = Users(database, clock, user_states, outbox)
-    workspaces = Workspaces(database, clock, workspace_states)
+    workspace_outbox = OutboxRelay(database["workspaces"], producer, clock)
+    workspaces = Workspaces(database, clock, workspace_states, workspace_outbox)
     membership = Membership(users, workspaces, [one.id for one in settings.providers], clock)
 
     passwords = Passwords(
@@ -137,6 +140,10 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         issuer=platform.public_url,
         access_life=timedelta(seconds=settings.access_token_seconds),
     )
+    invite_mails = InviteMails(
+        Sealer(settings.sealing_key.get_secret_value()), platform.public_url, timedelta(days=settings.invite_days)
+    )
+    invites = Invites(workspaces, users, invite_mails, clock, at_most=settings.open_invites)
     freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
     people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
     journeys = Journeys(
@@ -160,6 +167,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         clock=clock,
         users=users,
         workspaces=workspaces,
+        invites=invites,
         accounts=accounts,
         addresses=addresses,
         recovery=recovery,
@@ -213,10 +221,14 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
                 rest=CHAIN,
             ),
         ),
-        outboxes=(outbox,),
+        outboxes=(outbox, workspace_outbox),
         states=(user_states, workspace_states),
         prepare=(lambda: store.prepare(database), keyring.prepare),
         loops={"signing-keys": keyring.run},
-        worker_loops={"membership-sweep": membership.sweep, "erasing-sweep": deletion.sweep},
+        worker_loops={
+            "membership-sweep": membership.sweep,
+            "erasing-sweep": deletion.sweep,
+            "invite-sweep": invites.sweep,
+        },
         close=(outgoing.close, passwords.close),
     )

@@ -54,6 +54,12 @@ INDEXES = {
             name="unresolved",
             partialFilterExpression={"unresolved_at": {"$type": "date"}},
         ),
+        IndexModel(
+            [("invites.expires_at", 1)],
+            name="invites_expire",
+            partialFilterExpression={"invites.expires_at": {"$type": "date"}},
+        ),
+        OUTBOX_INDEX,
         *STATE_INDEXES,
     ),
     "sessions": (

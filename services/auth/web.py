@@ -101,6 +101,8 @@ class Limits:
         self._log_in = limit(settings.log_ins_per_minute, 60)
         self._refresh = limit(settings.refreshes_per_minute, 60)
         self._workspace = limit(settings.workspaces_per_hour, 3600)
+        self._invite = limit(settings.invites_per_hour, 3600)
+        self._invited = limit(settings.mails_per_hour, 3600)
         self._mail = limit(settings.mails_per_hour, 3600)
         self._mail_anywhere = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
         self._account_mail = limit(settings.mails_per_hour, 3600)
@@ -149,3 +151,9 @@ class Limits:
     def workspace(self, user_id: str) -> None:
         """Making a workspace."""
         self._workspace.check(user_id)
+
+    def invite(self, request: Request, user_id: str, email: str) -> None:
+        """Inviting somebody. The invited have a count of their own, so that nobody's invites use up their links."""
+        self.network(request)
+        self._invite.check(user_id)
+        self._invited.check(address_key(email))

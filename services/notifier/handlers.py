@@ -53,6 +53,7 @@ class MailOrders:
                     "user_id": command.user_id,
                     "template": command.template,
                     "locale": command.locale,
+                    "parameters": command.parameters,
                     "sealed_address": command.sealed_address,
                     "sealed_link": command.sealed_link,
                     "created_at": now,

@@ -44,6 +44,7 @@ class Texts:
     addon_down: Text
     own_addon_down: Text
     someone: str
+    somebody: str
     reasons: Mapping[FailureReason, Why]
     footer: str
     support: str
@@ -141,6 +142,16 @@ ENGLISH = Texts(
             ),
             link="Go to {product}",
         ),
+        "workspace-invite": Text(
+            subject="You are invited to {workspace} at {product}",
+            before=(
+                "{inviter} has invited you to join {workspace} at {product}.",
+                "Open this link and log in, or create an account, with the address that this mail came to.",
+                "The link works once, for {days} days.",
+            ),
+            link="See the invite",
+            after=("If you do not know who that is, do nothing: nobody learns whether you have an account.",),
+        ),
     },
     installed=Text(
         subject="{addon} is installed in {workspace}",
@@ -174,6 +185,7 @@ ENGLISH = Texts(
         link="See the add-on",
     ),
     someone="a workspace",
+    somebody="Somebody",
     reasons={
         FailureReason.EMAIL_NOT_VERIFIED: Why(
             "Your e-mail address is not confirmed yet.",

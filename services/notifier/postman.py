@@ -157,9 +157,9 @@ class Postman:
     def _letter(self, mail: Document, addons: Names, workspaces: Names, locale: str) -> Letter:
         if mail["kind"] == "link":
             link = self._open(mail["sealed_link"], SEALED_LINK, mail)
-            # Mails of before it was kept end with their link.
+            # Mails of before these were kept end with their link, and have no parameters.
             until = mail["link_until"] if "link_until" in mail else mail["expires_at"]
-            return self._writer.link_mail(mail["template"], link, until, locale)
+            return self._writer.link_mail(mail["template"], link, until, locale, mail.get("parameters", {}))
         if mail["kind"] == "notice":
             key = mail["addon_key"]
             cause = mail["cause"]

@@ -1,6 +1,5 @@
 """All routes of auth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
@@ -10,18 +9,26 @@ import services.auth.login.api as login_api
 import services.auth.operators.api as operators_api
 import services.auth.sessions.api as sessions_api
 import services.auth.workspaces.api as workspaces_api
+from services.auth.accounts import address_api, ending_api, password_api
 from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.address import Addresses
+from services.auth.accounts.deletion import Deletion
+from services.auth.accounts.export import Export
+from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
-from services.auth.login.oidc import OidcClient
+from services.auth.login import api_arrival, api_linking
+from services.auth.login.journeys import Journeys
 from services.auth.login.product_accounts import ProductAccounts
-from services.auth.login.trips import Trips
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.keyring import Keyring
 from services.auth.sessions.sessions import Sessions
 from services.auth.settings import AuthSettings
 from services.auth.web import Browser, Limits
-from services.auth.workspaces import directory_api
+from services.auth.workspaces import adding_api, directory_api, invites_api, lifecycle_api
 from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.invites import Invites
+from services.auth.workspaces.policy import Policy
+from services.auth.workspaces.seeing import Seeing
 from services.auth.workspaces.store import Workspaces
 from shared.plumbing.clock import Clock
 
@@ -38,42 +45,60 @@ class Parts:
     clock: Clock
     users: Users
     workspaces: Workspaces
+    invites: Invites
     accounts: Accounts
+    addresses: Addresses
+    recovery: Recovery
+    deletion: Deletion
+    export: Export
     people: ProductAccounts
     sessions: Sessions
     desk: Desk
     keyring: Keyring
     directory: Directory
-    providers: Sequence[OidcClient]
-    trips: Trips
+    journeys: Journeys
     browser: Browser
     limits: Limits
 
 
 def routers(parts: Parts) -> list[APIRouter]:
     """Every router of the service."""
+    settings = parts.settings
+    providers = {one.id: one for one in settings.providers}
     return [
         _keys(parts.keyring),
         accounts_api.router(parts.accounts, parts.users, parts.limits, parts.public_url),
+        address_api.router(parts.addresses, parts.limits, parts.public_url),
+        password_api.router(parts.recovery, parts.sessions, parts.limits, parts.public_url),
+        ending_api.router(parts.deletion, parts.export, parts.users, parts.limits),
         sessions_api.router(parts.accounts, parts.sessions, parts.desk, parts.browser, parts.limits),
-        login_api.router(
-            providers={one.settings.id: one for one in parts.providers},
-            people=parts.people,
-            desk=parts.desk,
-            trips=parts.trips,
-            limits=parts.limits,
-            clock=parts.clock,
-            public_url=parts.public_url,
-        ),
-        workspaces_api.router(
-            workspaces=parts.workspaces,
+        login_api.router(parts.journeys, parts.browser, parts.limits, local_accounts=settings.local_accounts),
+        api_arrival.router(parts.journeys, parts.limits),
+        api_linking.router(
             users=parts.users,
-            clock=parts.clock,
-            local_product=parts.settings.local_product,
-            limits=parts.limits,
+            people=parts.people,
+            workspaces=parts.workspaces,
+            sessions=parts.sessions,
+            providers=providers,
         ),
-        directory_api.router(parts.directory, {one.id: one for one in parts.settings.providers}),
+        *_workspaces(parts),
+        directory_api.router(parts.directory, providers),
         operators_api.router(parts.users, parts.workspaces),
+    ]
+
+
+def _workspaces(parts: Parts) -> list[APIRouter]:
+    settings, workspaces, users = parts.settings, parts.workspaces, parts.users
+    limits, clock = parts.limits, parts.clock
+    seeing = Seeing(workspaces, {one.id: one.label for one in settings.providers})
+    policy = Policy(settings.local_product, settings.local_workspaces, settings.regions)
+    return [
+        adding_api.router(users=users, providers={one.id: one for one in settings.providers}, policy=policy),
+        workspaces_api.router(
+            workspaces=workspaces, users=users, seeing=seeing, clock=clock, policy=policy, limits=limits
+        ),
+        lifecycle_api.router(workspaces=workspaces, seeing=seeing, clock=clock),
+        *invites_api.routers(invites=parts.invites, workspaces=workspaces, seeing=seeing, limits=limits, clock=clock),
     ]
 
 

@@ -4,15 +4,22 @@ from datetime import timedelta
 
 from services.auth import render, store
 from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.address import Addresses
+from services.auth.accounts.deletion import Deletion
+from services.auth.accounts.export import Export, memberships
 from services.auth.accounts.links import Links
 from services.auth.accounts.mails import Mails
 from services.auth.accounts.passwords import Passwords, salt_key
+from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
 from services.auth.api import Parts, routers
 from services.auth.handlers import WorkspaceChecks
+from services.auth.login.journeys import Journeys
 from services.auth.login.oidc import OidcClient
+from services.auth.login.own import OwnBrowser
 from services.auth.login.product_accounts import ProductAccounts
 from services.auth.login.trips import Trips
+from services.auth.security.store import SecurityLog
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.fresh import Freshness
 from services.auth.sessions.keyring import Keyring
@@ -23,8 +30,11 @@ from services.auth.settings import AuthSettings
 from services.auth.tokens import RefreshTokens
 from services.auth.web import Browser, Limits
 from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.invite_mails import InviteMails
+from services.auth.workspaces.invites import Invites
 from services.auth.workspaces.membership import Membership
 from services.auth.workspaces.store import Workspaces
+from services.auth.workspaces.store_leaving import Leaving
 from shared.contracts import auth, installer, topics
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
@@ -61,7 +71,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     workspace_states = StateRelay(database["workspaces"], render.workspaces(clock), producer, clock)
     outbox = OutboxRelay(database["users"], producer, clock)
     users = Users(database, clock, user_states, outbox)
-    workspaces = Workspaces(database, clock, workspace_states)
+    workspace_outbox = OutboxRelay(database["workspaces"], producer, clock)
+    workspaces = Workspaces(database, clock, workspace_states, workspace_outbox)
     membership = Membership(users, workspaces, [one.id for one in settings.providers], clock)
 
     passwords = Passwords(
@@ -72,7 +83,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         queue=settings.password_queue,
         salts=salt_key(settings.master_key.get_secret_value()),
     )
-    links = Links(mails, clock, timedelta(hours=settings.link_hours))
+    link_life = timedelta(hours=settings.link_hours)
+    links = Links(mails, clock, link_life)
     accounts = Accounts(
         users=users,
         membership=membership,
@@ -81,10 +93,43 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         clock=clock,
         quiet_seconds=settings.quiet_answer_seconds,
     )
+    addresses = Addresses(
+        users=users,
+        membership=membership,
+        mails=mails,
+        clock=clock,
+        link_life=link_life,
+        undo_life=timedelta(days=settings.undo_days),
+        quiet_seconds=settings.quiet_answer_seconds,
+    )
+    recovery = Recovery(
+        users=users,
+        passwords=passwords,
+        mails=mails,
+        clock=clock,
+        link_life=link_life,
+        quiet_seconds=settings.quiet_answer_seconds,
+    )
     session_life = timedelta(days=settings.session_days)
     browser = Browser(platform.public_url, int(session_life.total_seconds()))
     grace = timedelta(seconds=settings.refresh_grace_seconds)
-    sessions = Sessions(SessionStore(database), clock, life=session_life, grace=grace)
+    session_store, security_log = SessionStore(database), SecurityLog(database, clock)
+    sessions = Sessions(session_store, clock, life=session_life, grace=grace)
+    deletion = Deletion(
+        users=users,
+        leaving=Leaving(database, workspaces, clock, workspace_states),
+        mails=mails,
+        clock=clock,
+        erasers=(session_store.forget, security_log.forget),
+        token_life=timedelta(seconds=settings.access_token_seconds),
+    )
+    export = Export(
+        {
+            "sessions": session_store.all_of,
+            "security_log": security_log.all_of,
+            "workspaces": memberships(workspaces),
+        }
+    )
     desk = Desk(
         users=users,
         sessions=sessions,
@@ -95,23 +140,45 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         issuer=platform.public_url,
         access_life=timedelta(seconds=settings.access_token_seconds),
     )
+    invite_mails = InviteMails(
+        Sealer(settings.sealing_key.get_secret_value()), platform.public_url, timedelta(days=settings.invite_days)
+    )
+    invites = Invites(workspaces, users, invite_mails, clock, at_most=settings.open_invites)
+    freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
+    journeys = Journeys(
+        providers=[
+            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
+            for one in settings.providers
+        ],
+        people=people,
+        own=OwnBrowser(desk, sessions, users),
+        sessions=sessions,
+        desk=desk,
+        trips=Trips(master, clock),
+        browser=browser,
+        freshness=freshness,
+        clock=clock,
+        public_url=platform.public_url,
+    )
     parts = Parts(
         settings=settings,
         public_url=platform.public_url,
         clock=clock,
         users=users,
         workspaces=workspaces,
+        invites=invites,
         accounts=accounts,
-        people=ProductAccounts(users, membership, links, clock),
+        addresses=addresses,
+        recovery=recovery,
+        deletion=deletion,
+        export=export,
+        people=people,
         sessions=sessions,
         desk=desk,
         keyring=keyring,
         directory=Directory(workspaces, users, membership, clock),
-        providers=[
-            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
-            for one in settings.providers
-        ],
-        trips=Trips(master, clock),
+        journeys=journeys,
         browser=browser,
         limits=Limits(settings),
     )
@@ -125,7 +192,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
     )
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
-    api.state.freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    api.state.freshness = freshness
+    api.state.local_accounts = settings.local_accounts
     checks = WorkspaceChecks(users, workspaces, producer, clock)
     return Service(
         name=NAME,
@@ -153,10 +221,14 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
                 rest=CHAIN,
             ),
         ),
-        outboxes=(outbox,),
+        outboxes=(outbox, workspace_outbox),
         states=(user_states, workspace_states),
         prepare=(lambda: store.prepare(database), keyring.prepare),
         loops={"signing-keys": keyring.run},
-        worker_loops={"membership-sweep": membership.sweep},
+        worker_loops={
+            "membership-sweep": membership.sweep,
+            "erasing-sweep": deletion.sweep,
+            "invite-sweep": invites.sweep,
+        },
         close=(outgoing.close, passwords.close),
     )

@@ -16,6 +16,9 @@ from shared.plumbing.rate_limit import RateLimit
 
 # `__Host-` binds a cookie to this very origin: no sibling domain can plant one (RFC 6265bis §4.1.3.2).
 REFRESH_COOKIE = "__Host-souk_refresh"
+# Says that this browser is not to be logged in without being asked: it was tried, or its visitor logged out.
+SILENT_COOKIE = "__Host-souk_silent"
+_VISIT_SECONDS = 600
 _ANY_NETWORK = 4  # times more mails to one address from all networks together
 
 
@@ -68,8 +71,23 @@ class Browser:
         )
 
     def forget(self, response: Response) -> None:
-        """Remove the refresh token."""
+        """Remove the refresh token. Whoever has logged out is not logged in silently, until the browser is closed."""
         response.delete_cookie(REFRESH_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+        response.set_cookie(SILENT_COOKIE, "out", path="/", secure=True, httponly=True, samesite="lax")
+
+    def try_silently(self, response: Response) -> None:
+        """Remember, for this visit, that it was tried."""
+        response.set_cookie(
+            SILENT_COOKIE, "tried", max_age=_VISIT_SECONDS, path="/", secure=True, httponly=True, samesite="lax"
+        )
+
+    def was_opened_here(self, request: Request) -> bool:
+        """Whether a page of ours led the browser to this address, which a link or a form of others cannot do."""
+        return request.headers.get("sec-fetch-site") == "same-origin"
+
+    def came_from_elsewhere(self, request: Request) -> bool:
+        """Whether another site led here, so that the browser kept our `SameSite=Strict` cookie back."""
+        return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
 class Limits:
@@ -83,28 +101,59 @@ class Limits:
         self._log_in = limit(settings.log_ins_per_minute, 60)
         self._refresh = limit(settings.refreshes_per_minute, 60)
         self._workspace = limit(settings.workspaces_per_hour, 3600)
+        self._invite = limit(settings.invites_per_hour, 3600)
+        self._invited = limit(settings.mails_per_hour, 3600)
         self._mail = limit(settings.mails_per_hour, 3600)
         self._mail_anywhere = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
+        self._account_mail = limit(settings.mails_per_hour, 3600)
+        self._export = limit(settings.exports_per_hour, 3600)
 
     def network(self, request: Request) -> None:
         """Anything that costs us a hash, a mail or a call."""
         self._network.check(network_of(request))
 
     def log_in(self, request: Request, email: str) -> None:
-        """Guessing a password. Counted per network, so that guessing locks out nobody else."""
+        """Guessing a password. Counted per network, so that guessing locks out nobody else.
+
+        There is no limit over all networks: whoever has many of them could use it to keep the owner out, and a
+        password of ten characters outlasts any number of guesses that the networks' own limits let pass.
+        """
         self.network(request)
         self._log_in.check(f"{address_key(email)} {network_of(request)}")
 
+    def guess(self, request: Request, user_id: str) -> None:
+        """As `log_in`, for a password that a session asks for once more."""
+        self.network(request)
+        self._log_in.check(f"{user_id} {network_of(request)}")
+
     def mail(self, request: Request, email: str) -> None:
-        """Making us write to an address."""
+        """Making us write to an address.
+
+        Others can use up what is allowed from all networks together; what they ask for are the owner's own mails
+        though, and the links in them work.
+        """
         self.network(request)
         self._mail.check(f"{address_key(email)} {network_of(request)}")
         self._mail_anywhere.check(address_key(email))
+
+    def account_mail(self, user_id: str) -> None:
+        """Making us write to any address, by one account."""
+        self._account_mail.check(user_id)
 
     def refresh(self, session_id: str) -> None:
         """Carrying on one session."""
         self._refresh.check(session_id)
 
+    def export(self, user_id: str) -> None:
+        """Reading all that there is of oneself."""
+        self._export.check(user_id)
+
     def workspace(self, user_id: str) -> None:
         """Making a workspace."""
         self._workspace.check(user_id)
+
+    def invite(self, request: Request, user_id: str, email: str) -> None:
+        """Inviting somebody. The invited have a count of their own, so that nobody's invites use up their links."""
+        self.network(request)
+        self._invite.check(user_id)
+        self._invited.check(address_key(email))

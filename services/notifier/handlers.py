@@ -8,6 +8,7 @@ import structlog
 from services.notifier.domain import MAIL_FOR, Urgency, mail_id
 from services.notifier.feed_store import FeedStore, entry
 from services.notifier.mail_store import MailStore
+from services.notifier.mail_texts import ENGLISH
 from services.notifier.notice_store import NoticeStore
 from services.notifier.outages import Patience, observe
 from services.notifier.timers import Bell
@@ -22,7 +23,7 @@ from shared.plumbing.records import DataFault
 
 log = structlog.get_logger()
 
-TEMPLATES = frozenset({"verify-email", "account-exists"})
+TEMPLATES = frozenset(ENGLISH.ordered)
 
 
 class MailOrders:
@@ -52,10 +53,12 @@ class MailOrders:
                     "user_id": command.user_id,
                     "template": command.template,
                     "locale": command.locale,
+                    "parameters": command.parameters,
                     "sealed_address": command.sealed_address,
                     "sealed_link": command.sealed_link,
                     "created_at": now,
                     "expires_at": expires_at,
+                    "link_until": command.expires_at,
                     "due_at": now,
                     "correlation_id": envelope.correlation_id,
                 }

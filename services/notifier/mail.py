@@ -4,7 +4,7 @@ Whatever comes from outside (names, an add-on's words, addresses) is cut to one 
 and every sentence is escaped when it enters HTML, so no value can add a header, a line or markup.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -26,6 +26,7 @@ _HTML = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_ne
 )
 _SUBJECT_CHARS = 180
 _VALUE_CHARS = 300
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +73,19 @@ class Writer:
         self._support = support
         self._logo = logo
 
-    def link_mail(self, template: str, link: str, until: datetime, locale: str) -> Letter:
+    def link_mail(
+        self, template: str, link: str, until: datetime, locale: str, parameters: Mapping[str, str] = _NONE
+    ) -> Letter:
         """A mail that auth ordered. Raises KeyError for a template that does not exist."""
         texts = texts_for(locale)
-        text = {"verify-email": texts.verify_email, "account-exists": texts.account_exists}[template]
-        return self._letter(texts, (self._entry(text, link, product=self._product, until=_moment(until)),))
+        values = {
+            "product": self._product,
+            "until": _moment(until),
+            "workspace": parameters.get("workspace") or texts.someone,
+            "inviter": parameters.get("inviter") or texts.somebody,
+            "days": parameters.get("days", ""),
+        }
+        return self._letter(texts, (self._entry(texts.ordered[template], link, **values),))
 
     def results(self, results: Sequence[Result], total: int, locale: str) -> Letter:
         """What became of one or more installs of one person; `total` counts those that are not listed too."""
@@ -139,7 +148,7 @@ class Writer:
             name: one_line(value, _VALUE_CHARS if name in ("what", "then") else 100) for name, value in values.items()
         }
         before, after = (tuple(line.format(**shown) for line in lines) for lines in (text.before, text.after))
-        return Entry(text.subject.format(**shown), before, text.link, url, after)
+        return Entry(text.subject.format(**shown), before, text.link.format(**shown), url, after)
 
     def _letter(self, texts: Texts, entries: tuple[Entry, ...], **more: Any) -> Letter:
         footer = [texts.footer.format(product=self._product)]

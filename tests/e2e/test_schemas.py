@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from schemathesis import APIOperation, Case, GenerationMode
 from schemathesis.checks import not_a_server_error
 from schemathesis.core.failures import FailureGroup
+from schemathesis.core.result import Err
 from schemathesis.openapi.checks import UndefinedStatusCode
 from schemathesis.specs.openapi.checks import (
     content_type_conformance,
@@ -26,6 +27,7 @@ from tests.e2e.people import Caller
 
 DOCUMENTS = Path(__file__).parents[2] / "docs" / "openapi"
 SERVICES = ("auth", "catalog", "installer", "notifier")
+Operation = APIOperation[Any, Any, Any, Any]
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -44,7 +46,7 @@ ANSWERED_WITHIN = 20.0
 """Seconds. A hang, not a slow machine, is what it tells."""
 
 
-def operations(service: str, *, without: str | None = None) -> dict[str, APIOperation]:
+def operations(service: str, *, without: str | None = None) -> dict[str, Operation]:
     """Every operation of a service but the streams, which end only with their reader."""
     document = json.loads((DOCUMENTS / f"{service}.json").read_text())
     if without is not None:
@@ -53,6 +55,8 @@ def operations(service: str, *, without: str | None = None) -> dict[str, APIOper
                 operation["responses"].pop(without, None)
     found = {}
     for result in schemathesis.openapi.from_dict(document).get_all_operations():
+        if isinstance(result, Err):
+            raise result.err()
         operation = result.ok()
         answers = operation.definition.raw["responses"].get("200", {}).get("content", {})
         if "text/event-stream" not in answers:
@@ -68,13 +72,13 @@ def params() -> list[Any]:
     ]
 
 
-def try_out(operation: APIOperation, url: str, token: str, *, examples: int = 6) -> None:
+def try_out(operation: Operation, url: str, token: str, *, examples: int = 6) -> None:
     """Send what fits the document, and what does not. Raises schemathesis' failures."""
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
 
         @given(case=operation.as_strategy(generation_mode=mode))
         @settings(max_examples=examples, **CALM)
-        def answers_as_documented(case: Case) -> None:
+        def answers_as_documented(case: Case[Any]) -> None:
             made = {name: str(value) for name, value in (case.headers or {}).items() if name.lower() != "authorization"}
             case.call_and_validate(
                 base_url=url,

@@ -1,6 +1,6 @@
 """The security log: one document per event, kept for a year."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import timedelta
 
 from pymongo import IndexModel
@@ -44,3 +44,13 @@ class SecurityLog:
         ]
         if documents:
             await self._events.insert_many(documents, session=session)
+
+    async def all_of(self, user_id: str) -> AsyncIterator[Document]:
+        """Everything that is kept of the user, for the user, the newest first."""
+        told = {"_id": 0, **dict.fromkeys(("at", "kind", "details", "network", "user_agent"), 1)}
+        async for one in self._events.find({"user_id": user_id}, told).sort([("at", -1), ("_id", -1)]):
+            yield one
+
+    async def forget(self, user_id: str) -> None:
+        """Keep nothing of the user."""
+        await self._events.delete_many({"user_id": user_id})

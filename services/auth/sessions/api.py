@@ -6,6 +6,7 @@ import structlog
 from fastapi import APIRouter, Depends, Request, Response
 
 from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.local import LOCAL_ONLY
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.sessions import Sessions, session_ended
 from services.auth.sessions.views import LogIn, OpenSession, Refresh, SessionRow
@@ -37,8 +38,10 @@ def router(accounts: Accounts, sessions: Sessions, desk: Desk, browser: Browser,
     @api.post(
         "",
         status_code=201,
+        dependencies=LOCAL_ONLY,
         responses=problems(
             "401 credentials-wrong",
+            "403 local-accounts-off",
             "403 email-not-verified",
             "403 cross-site-request",
             "too-many-requests",

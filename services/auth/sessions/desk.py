@@ -8,12 +8,13 @@ from fastapi import Request, Response
 from services.auth.accounts.accounts import refuse_unverified
 from services.auth.accounts.store import Users
 from services.auth.accounts.views import User
-from services.auth.domain import Account
+from services.auth.domain import SECOND_FACTOR, Account
+from services.auth.login.rules import vouch
 from services.auth.sessions.keyring import Keyring
 from services.auth.sessions.sessions import Client, Session, Sessions, session_ended
 from services.auth.sessions.views import OpenSession
 from services.auth.tokens import RefreshToken, RefreshTokens, access_claims
-from services.auth.web import Browser, device
+from services.auth.web import Browser, cause, device
 from shared.plumbing.clock import Clock
 
 log = structlog.get_logger()
@@ -46,8 +47,20 @@ class Desk:
     async def open(
         self, account: Account, client: Client, request: Request, response: Response, amr: tuple[str, ...]
     ) -> OpenSession:
-        """Start a session for somebody who has just proved who they are."""
+        """Start a session for somebody who has just proved who they are.
+
+        Raises 401 `session-ended` if what they proved has been made worthless meanwhile.
+        """
+        proved = account.sessions_valid_from
+        if account.vouched_by is not None and SECOND_FACTOR not in amr:
+            # By this way in, nobody has asked for a second factor.
+            account = await self._users.change(account.id, lambda newest: vouch(newest, None, {}), cause(request))
         session = await self._sessions.start(account, device(request, client), amr)
+        # Written first, looked at second: what has ended all sessions meanwhile may not have seen this one.
+        newest = await self._users.by_id(account.id, standing=True)
+        if newest is None or newest.sessions_valid_from > proved:
+            await self._sessions.end(account.id, session.id, "overtaken")
+            raise session_ended()
         log.info("session_opened", user_id=account.id, session_id=session.id, client=client, amr=amr)
         return self._hand_out(account, session, response)
 
@@ -55,7 +68,7 @@ class Desk:
         """Replace a refresh token. Raises as `Sessions.rotate`, and 401 `session-ended` for an account that is gone."""
         session = await self._sessions.rotate(token)
         account = await self._users.by_id(session.user_id, standing=True)
-        if account is None or session.created_at < account.sessions_valid_from:
+        if account is None or not session.stands_for(account):
             raise session_ended()
         refuse_unverified(account)
         return self._hand_out(account, session, response)

@@ -1,8 +1,16 @@
 """The sessions' documents: one per family of refresh tokens."""
 
+from collections.abc import AsyncIterator, Sequence
 from datetime import datetime
 
 from shared.plumbing.mongo import Database, Document
+
+_TOLD: Document = {
+    "_id": 0,
+    "id": "$_id",
+    **dict.fromkeys(("client", "amr", "network", "user_agent", "created_at", "rotated_at", "expires_at"), 1),
+    **dict.fromkeys(("proved_at", "ended_at", "ended_because"), 1),
+}
 
 
 class SessionStore:
@@ -26,11 +34,36 @@ class SessionStore:
         """The family, if it stands."""
         return await self._sessions.find_one({**_standing(now), "_id": session_id})
 
+    async def prove(self, session_id: str, now: datetime, amr: Sequence[str]) -> bool:
+        """Note a fresh proof, and by what, beside the ways that were used before. False if it does not stand."""
+        change = {"$set": {"proved_at": now}, "$addToSet": {"amr": {"$each": list(amr)}}}
+        return (await self._sessions.update_one({**_standing(now), "_id": session_id}, change)).matched_count > 0
+
+    async def end_others(self, user_id: str, session_id: str, now: datetime, because: str) -> int:
+        """End all families of the user but this one. Returns how many stood."""
+        which = {"user_id": user_id, "ended_at": None, "_id": {"$ne": session_id}}
+        done = await self._sessions.update_many(which, {"$set": {"ended_at": now, "ended_because": because}})
+        return done.modified_count
+
     async def end(self, session_id: str, now: datetime, because: str, *, user_id: str | None = None) -> bool:
         """End a family, of this user if one is given. False if there is none, or it had ended."""
         which = {"_id": session_id, "ended_at": None, **({"user_id": user_id} if user_id is not None else {})}
         done = await self._sessions.update_one(which, {"$set": {"ended_at": now, "ended_because": because}})
         return done.modified_count > 0
+
+    async def keep(self, session_id: str, user_id: str, now: datetime) -> None:
+        """Note that this family is spared."""
+        which = {**_standing(now), "_id": session_id, "user_id": user_id}
+        await self._sessions.update_one(which, {"$set": {"kept_at": now}})
+
+    async def all_of(self, user_id: str) -> AsyncIterator[Document]:
+        """What is kept of every family of the user, for the user, the newest first."""
+        async for one in self._sessions.find({"user_id": user_id}, _TOLD).sort("created_at", -1):
+            yield one
+
+    async def forget(self, user_id: str) -> None:
+        """Keep nothing of the user's families."""
+        await self._sessions.delete_many({"user_id": user_id})
 
     async def of(self, user_id: str, now: datetime, limit: int) -> list[Document]:
         """The user's standing families, the newest first."""

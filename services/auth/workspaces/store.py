@@ -1,14 +1,17 @@
 """The workspaces: of ten thousand members only the entries that matter, and whose roles they are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.auth.domain import Cause
 from services.auth.security.store import SecurityLog
 from services.auth.store import Documents
 from services.auth.workspaces.rules import Workspace, workspace_not_found
+from shared.contracts.auth import Role
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, Document
+from shared.plumbing.outbox import OutboxRelay
 from shared.plumbing.state_relay import StateRelay
 
 _WITHOUT_MEMBERS = {"members": 0}
@@ -22,22 +25,48 @@ _FACTS: Document = dict.fromkeys(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A workspace that somebody is in by one subject of its product."""
+
+    workspace_id: str
+    name: str
+    role: Role
+    others: int
+    """How many other entries that belong to accounts here are owners or admins."""
+    otherwise: bool
+    """Whether the user is in it by another subject too."""
+
+
 class Workspaces(Documents[Workspace]):
     """Workspaces, each changed by compare-and-set."""
 
-    def __init__(self, database: Database, clock: Clock, states: StateRelay) -> None:
+    def __init__(self, database: Database, clock: Clock, states: StateRelay, outbox: OutboxRelay | None = None) -> None:
         log = SecurityLog(database, clock)
-        super().__init__(database["workspaces"], Workspace, clock, states, log=log, missing=workspace_not_found)
+        super().__init__(database["workspaces"], Workspace, clock, states, outbox, log=log, missing=workspace_not_found)
 
     async def seen_by(self, user_id: str, workspace_id: str) -> Workspace | None:
         """The workspace with this user's entries."""
-        return await self._find({"_id": workspace_id}, _entries_of([user_id]))
+        return await self._find({"_id": workspace_id}, _entries_of([user_id]) | _OWNERS)
 
     async def of_user(self, user_id: str, after: str, limit: int) -> list[Workspace]:
         """The user's workspaces in the order of their ids."""
         which = {"members.user_id": user_id, "_id": {"$gt": after}, "deleted_at": None}
-        cursor = self._collection.find(which, _entries_of([user_id])).sort("_id", 1).limit(limit)
+        cursor = self._collection.find(which, _entries_of([user_id]) | _OWNERS).sort("_id", 1).limit(limit)
         return [self.read(document) async for document in cursor]
+
+    async def of_invite(self, workspace_id: str, hashed: str) -> Workspace | None:
+        """The whole workspace, if it has an invite with this hash."""
+        return await self._find({"_id": workspace_id, "invites.hash": hashed, "deleted_at": None})
+
+    async def forget_invites(self, before: datetime) -> int:
+        """Drop invites that expired before then, and the addresses with them. Returns in how many workspaces.
+
+        This is no change of the workspace: whoever writes it meanwhile may bring them back, for the next round.
+        """
+        old = {"$type": "date", "$lt": before}
+        which = {"invites.expires_at": old}
+        return (await self._collection.update_many(which, {"$pull": {"invites": {"expires_at": old}}})).modified_count
 
     async def without_members(self, workspace_id: str) -> Workspace | None:
         """The workspace alone."""
@@ -53,6 +82,30 @@ class Workspaces(Documents[Workspace]):
         which = {"_id": {"$in": list(workspace_ids)}, "deleted_at": None}
         found = self._collection.find(which, _entries_of(user_ids))
         return {document["_id"]: self.read(document) async for document in found}
+
+    async def held_by(self, provider: str, subject: str, user_id: str, limit: int) -> list[Held]:
+        """The provider's workspaces that the user is in by this subject."""
+        member = {"$elemMatch": {"subject": subject, "user_id": user_id}}
+        others = {"$and": [{"$ne": ["$$this.subject", subject]}, {"$gt": ["$$this.user_id", None]}]}
+        managing = {"$and": [others, {"$in": ["$$this.role", [Role.OWNER, Role.ADMIN]]}]}
+        own = {"$and": [others, {"$eq": ["$$this.user_id", user_id]}]}
+        pipeline: list[Document] = [
+            {"$match": {"provider": provider, "deleted_at": None, "members": member}},
+            {"$sort": {"_id": 1}},
+            {"$limit": limit},
+            {
+                "$project": {
+                    "name": 1,
+                    "held": _members_where({"$eq": ["$$this.subject", subject]}),
+                    "managing": {"$size": _members_where(managing)},
+                    "own": {"$size": _members_where(own)},
+                }
+            },
+        ]
+        return [
+            Held(one["_id"], one["name"], Role(one["held"][0]["role"]), one["managing"], one["own"] > 0)
+            async for one in await self._collection.aggregate(pipeline)
+        ]
 
     async def unresolved(self, workspace_id: str) -> Workspace | None:
         """The workspace, if its subjects are still to be looked up."""
@@ -94,6 +147,12 @@ class Workspaces(Documents[Workspace]):
         self._states.mark(ids)
 
 
+def _members_where(condition: Document) -> Document:
+    return {"$filter": {"input": "$members", "cond": condition}}
+
+
+_OWNERS: Document = {"owners": {"$size": _members_where({"$eq": ["$$this.role", Role.OWNER]})}}
+
+
 def _entries_of(user_ids: Sequence[str]) -> Document:
-    theirs = {"$filter": {"input": "$members", "cond": {"$in": ["$$this.user_id", list(user_ids)]}}}
-    return {**_FACTS, "members": theirs}
+    return {**_FACTS, "members": _members_where({"$in": ["$$this.user_id", list(user_ids)]})}

@@ -17,13 +17,16 @@ RETRY_AFTER_SECONDS = 2
 SIGNED_IN = ("token-missing", "token-invalid", "token-expired", "keys-unavailable", "database-unavailable")
 """Slugs of every route that wants a user."""
 
+OF_CHANGE = ("too-many-requests", "503 contended", "newer-release")
+"""Slugs of every route that writes."""
+
 OF_REQUEST = (
     *("400 idempotency-key-missing", "422 idempotency-key-invalid", "422 idempotency-key-reused"),
     *("404 account-not-known-yet", "404 workspace-not-known-yet", "404 addon-not-known-yet"),
     *("404 workspace-not-found", "404 addon-not-found", "403 not-admin", "409 already-installed"),
     *("422 email-not-verified", "422 workspace-inactive", "422 addon-withdrawn", "422 product-not-compatible"),
     *("422 plan-too-low", "422 two-factor-required", "422 region-not-acknowledged", "415 unsupported-media-type"),
-    *("malformed-json", "malformed-url", "invalid-request", *SIGNED_IN),
+    *("malformed-json", "malformed-url", "invalid-request", *SIGNED_IN, *OF_CHANGE),
 )
 """Slugs of a request for an installation."""
 

@@ -27,14 +27,22 @@ ADDON_REQUESTS_PER_SECOND = 50
 
 
 def routers(
-    store: InstallationStore, known: Known, availability: Availability, *, keys: AddOnKeys, signer: Signer, clock: Clock
+    store: InstallationStore,
+    known: Known,
+    availability: Availability,
+    *,
+    keys: AddOnKeys,
+    signer: Signer,
+    clock: Clock,
+    changes_per_minute: int,
 ) -> list[APIRouter]:
     """All of them; users' tokens are verified by the API's `state.verifier`."""
     reads = Reads(known)
     access = Access(store, reads)
     limit = RateLimit(ADDON_REQUESTS_PER_SECOND, ADDON_REQUESTS_PER_SECOND, time.monotonic)
+    changes = RateLimit(changes_per_minute / 60, 10 * changes_per_minute, time.monotonic)
     return [
-        api.router(Asking(store, reads, availability), access, store),
+        api.router(Asking(store, reads, availability), access, store, changes),
         preflight_api.router(PreflightDesk(reads, store, availability), access, availability),
         keys_api.router(keys, access),
         addon_api.router(

@@ -29,7 +29,7 @@ SEALING = base64.b64encode(b"s" * 32).decode()
 API = "/api/auth/v1"
 PASSWORD = "correct horse battery"
 OWN_PAGE = {"X-Souk-CSRF": "1", "Origin": PUBLIC_URL}
-PROVIDERS = [
+PROVIDERS: list[dict[str, Any]] = [
     {
         "id": "acme",
         "label": "Acme",
@@ -66,6 +66,7 @@ def settings(**changes: Any) -> AuthSettings:
         "refreshes_per_minute": 1000,
         "mails_per_hour": 1000,
         "workspaces_per_hour": 1000,
+        "invites_per_hour": 1000,
         "network_requests_per_minute": 10_000,
     }
     return AuthSettings.model_validate(fields | changes)
@@ -101,7 +102,30 @@ class Auth:
 
     async def mails(self, email: str) -> list[dict[str, Any]]:
         """All mails to this address that wait, opened, oldest first."""
-        entries = (await self.user(email))["outbox"]
+        return self._opened((await self.user(email))["outbox"])
+
+    async def mails_of(self, user_id: str) -> list[tuple[str, str, str]]:
+        """Template, address and link of all mails that wait in an account's outbox, oldest first."""
+        document = await self.database["users"].find_one({"_id": user_id})
+        assert document is not None
+        return [(mail["template"], mail["address"], mail["link"]) for mail in self._opened(document["outbox"])]
+
+    async def link(self, user_id: str, template: str) -> str:
+        """The secret of the newest mail of this template in an account's outbox."""
+        found = [link for kind, _, link in await self.mails_of(user_id) if kind == template]
+        return parse_qs(urlsplit(found[-1]).query)["token"][0]
+
+    async def log_of(self, user_id: str) -> list[str]:
+        """The kinds of what is in somebody's security log, oldest first."""
+        found = self.database["security_events"].find({"user_id": user_id}).sort([("at", 1), ("_id", 1)])
+        return [one["kind"] async for one in found]
+
+    async def invites(self, workspace_id: str) -> list[dict[str, Any]]:
+        """All invites into this workspace that wait to be mailed, opened, oldest first."""
+        found = await self.database["workspaces"].find_one({"_id": workspace_id}) or {}
+        return self._opened(found.get("outbox", []))
+
+    def _opened(self, entries: list[Document]) -> list[dict[str, Any]]:
         mails = [json.loads(entry["value"]) for entry in entries if entry["topic"] == "auth.mail.v1"]
         sealer, now = Sealer(SEALING), self.service.clock.now()
         for mail in mails:

@@ -53,6 +53,38 @@ def test_the_verification_mail_carries_its_link_in_both_parts() -> None:
     assert "until 2026-03-01 12:00 UTC" in part(message, "plain")
 
 
+@pytest.mark.parametrize("template", ENGLISH.ordered)
+def test_every_mail_that_auth_orders_names_the_marketplace_and_has_its_link(template: str) -> None:
+    message = sent(WRITER.link_mail(template, "http://localhost:8080/v?token=a", NOW, "de-AT"))
+
+    for kind in ("plain", "html"):
+        text = part(message, kind)
+        assert "http://localhost:8080/v?token=a" in text
+        assert "{" not in text.partition("<body")[2] if kind == "html" else "{" not in text
+    assert "Souk" in message["Subject"]
+    links_that_end = {"verify-email", "email-change", "email-change-asked", "email-changed", "password-reset"}
+    assert ("until 2026-03-01 12:00 UTC" in part(message, "plain").replace("\n", " ")) is (template in links_that_end)
+
+
+def test_an_invite_names_who_invites_whereto() -> None:
+    link = "http://localhost:8080/invite#token=s3cr3t"
+    names = {"workspace": "Acme", "inviter": "Ada\r\nBcc: x@example.com", "days": "7", "product": "Evil"}
+    message = sent(WRITER.link_mail("workspace-invite", link, NOW, "en", names))
+
+    assert message["Subject"] == "You are invited to Acme at Souk"
+    assert message["Bcc"] is None
+    assert "has invited you to join Acme at Souk." in part(message, "plain")
+    assert "for 7 days" in part(message, "plain")
+    assert f"{link}\n" in part(message, "plain")
+    assert f'href="{link}"' in part(message, "html")
+
+
+def test_an_invite_without_names_is_still_a_sentence() -> None:
+    nameless = sent(WRITER.link_mail("workspace-invite", "http://h/", NOW, "en", {"workspace": "", "days": "1"}))
+
+    assert "Somebody has invited you to join a workspace at Souk." in part(nameless, "plain")
+
+
 def test_a_result_names_addon_and_workspace_and_leads_to_the_installation() -> None:
     message = sent(WRITER.results([result()], 1, "en"))
 

@@ -13,6 +13,8 @@ SCHEMA = 1
 """Of the documents of this service; a process leaves documents with a higher one to newer processes."""
 OPERATOR = "operator"
 PUBLISHER = "publisher"
+SECOND_FACTOR = "mfa"
+"""Among the ways in which somebody proved who they are (RFC 8176): by two factors."""
 
 
 class Stored(BaseModel):
@@ -39,6 +41,45 @@ class Link(Stored):
     identities: tuple[Identity, ...] = ()
 
 
+class RecoveryCode(Stored):
+    """One of the codes that stand in for a lost device, each once."""
+
+    hash: str = Field(repr=False)
+    used_at: datetime | None = None
+
+
+class SecondFactor(Stored):
+    """What makes the codes of the owner's device (RFC 6238)."""
+
+    secret: str = Field(repr=False)
+    """Encrypted for this account."""
+    enabled_at: datetime
+    last_step: int
+    """The newest time step whose code was used; only later ones count."""
+    recovery: tuple[RecoveryCode, ...] = ()
+
+
+class Enrolment(Stored):
+    """A second factor that its owner has not confirmed yet."""
+
+    secret: str = Field(repr=False)
+    expires_at: datetime
+
+
+class PersonalToken(Stored):
+    """What lets a program act for its owner, within its scopes."""
+
+    id: str
+    name: str
+    hash: str = Field(repr=False)
+    hint: str
+    """How it begins, to tell it from others."""
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+
+
 class Account(Stored):
     """A person's account."""
 
@@ -52,11 +93,20 @@ class Account(Stored):
     password: str | None = Field(default=None, repr=False)
     verified_at: datetime | None = None
     two_factor: bool = False
+    """Whether the account has a second factor of its own."""
+    second_factor: SecondFactor | None = None
+    enrolment: Enrolment | None = None
+    personal_tokens: tuple[PersonalToken, ...] = ()
     roles: tuple[str, ...] = ()
     identities: tuple[Identity, ...] = ()
     links: tuple[Link, ...] = ()
     sessions_valid_from: datetime
     created_at: datetime
+
+    @property
+    def protected(self) -> bool:
+        """Whether two factors stand before this account."""
+        return self.two_factor
 
     @property
     def verified(self) -> bool:

@@ -11,6 +11,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.auth.domain import SCHEMA, Cause, Change, SecurityEvent
+from services.auth.factors import store as factors
 from services.auth.security import store as security
 from services.auth.security.store import SecurityLog
 from shared.contracts.envelope import Envelope, Message, TopicKind
@@ -39,6 +40,7 @@ INDEXES = {
             name="identities_changed",
             partialFilterExpression={"identities_changed_at": {"$type": "date"}},
         ),
+        IndexModel([("personal_tokens.hash", 1)], name="personal_token", unique=True, sparse=True),
         OUTBOX_INDEX,
         *STATE_INDEXES,
     ),
@@ -58,6 +60,7 @@ INDEXES = {
         IndexModel([("expires_at", 1)], name="expired", expireAfterSeconds=86_400),
     ),
     "security_events": security.INDEXES,
+    "challenges": factors.INDEXES,
 }
 
 
@@ -200,15 +203,7 @@ class Documents(Generic[Model]):
         """Write, and log the events if that wrote anything: both, or neither."""
         if not events:
             return await write(None)
-
-        async def both(session: DriverSession) -> bool:
-            done = await write(session)
-            if done:
-                await self._log.add(events, cause, session)
-            return done
-
-        async with self._collection.database.client.start_session() as session:
-            return await session.with_transaction(both)
+        return await self._log.together(write, lambda done: events if done else (), cause)
 
     def _tell(self, document_id: str, entries: Sequence[Document], *, state: bool = True) -> None:
         if state:

@@ -7,6 +7,7 @@ import structlog
 
 from services.notifier.domain import MAIL_FOR, Urgency, mail_id
 from services.notifier.feed_store import FeedStore, entry
+from services.notifier.mail import SECURITY_NOTICE
 from services.notifier.mail_store import MailStore
 from services.notifier.notice_store import NoticeStore
 from services.notifier.outages import Patience, observe
@@ -22,7 +23,7 @@ from shared.plumbing.records import DataFault
 
 log = structlog.get_logger()
 
-TEMPLATES = frozenset({"verify-email", "account-exists"})
+TEMPLATES = frozenset({"verify-email", "account-exists", SECURITY_NOTICE})
 
 
 class MailOrders:
@@ -51,6 +52,8 @@ class MailOrders:
                     "urgency": Urgency.SOMEBODY_WAITS,
                     "user_id": command.user_id,
                     "template": command.template,
+                    "about": command.parameters.get("kind", ""),
+                    "at": envelope.time,
                     "locale": command.locale,
                     "sealed_address": command.sealed_address,
                     "sealed_link": command.sealed_link,

@@ -18,7 +18,7 @@ from starlette.types import Lifespan
 from shared.plumbing.errors import Problem
 from shared.plumbing.input_guard import InputGuard
 from shared.plumbing.logging import to_json
-from shared.plumbing.openapi import SCHEMA, problems
+from shared.plumbing.openapi import SCHEMA, declare_scopes, problems
 from shared.plumbing.paging import Page, decode_cursor, encode_cursor
 from shared.plumbing.problems import handle
 from shared.plumbing.request_context import RequestContext, correlation_id, traceparent
@@ -51,6 +51,7 @@ class _Api(FastAPI):
     def openapi(self) -> dict[str, Any]:
         document = super().openapi()
         document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = SCHEMA
+        declare_scopes(document)
         return document
 
 
@@ -84,6 +85,7 @@ def create_api(
         exception_handlers={Problem: handle, HTTPException: handle, RequestValidationError: handle},
     )
     api.state.public_url = settings.public_url
+    api.state.service = service
     for router in routers:
         api.include_router(router)
     api.add_middleware(InputGuard, max_body=max_body)

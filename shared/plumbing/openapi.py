@@ -14,6 +14,7 @@ SLUGS = {
     "token-invalid": 401,
     "token-expired": 401,
     "role-required": 403,
+    "scope-missing": 403,  # a program's token; see shared.plumbing.security
     "not-found": 404,
     "method-not-allowed": 405,
     "body-too-large": 413,
@@ -49,6 +50,17 @@ SCHEMA = {
     },
 }
 _DECLARED = re.compile(r"([45]\d\d) ([a-z0-9-]+)")
+
+
+def declare_scopes(document: dict[str, Any]) -> None:
+    """Add 403 `scope-missing` to every operation that takes a user's token, where the check stands too."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if {"user": []} in operation.get("security", ()):
+                (declared,) = problems("scope-missing").values()
+                known = operation["responses"].setdefault("403", declared)
+                if "`scope-missing`" not in known["description"]:
+                    known["description"] += ", `scope-missing`"
 
 
 def problems(*declared: str | int) -> dict[int | str, dict[str, Any]]:

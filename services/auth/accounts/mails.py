@@ -28,16 +28,22 @@ class Mails:
         """Somebody signed up with an address that has an account: told to its owner only, by mail."""
         return self._mail(account, "account-exists", now + NOTICE_LIFE, f"{self._public_url}/")
 
+    def security_notice(self, account: Account, kind: str, now: datetime) -> SendMail:
+        """Something happened that the owner should know of even if it was not them; `kind` as in the security log."""
+        return self._mail(account, "security-notice", now + NOTICE_LIFE, f"{self._public_url}/account/security", kind)
+
     def sealed_address(self, email: str, now: datetime) -> str:
         """For the account's state record."""
         return self._sealer.seal(email, purpose=SEALED_ADDRESS, expires_at=now + ACCOUNT_ADDRESS_LIFE)
 
-    def _mail(self, account: Account, template: str, expires_at: datetime, link: str) -> SendMail:
+    def _mail(
+        self, account: Account, template: str, expires_at: datetime, link: str, kind: str | None = None
+    ) -> SendMail:
         return SendMail(
             user_id=account.id,
             template=template,
             locale=account.locale,
-            parameters={"display_name": account.display_name},
+            parameters={"display_name": account.display_name, **({"kind": kind} if kind else {})},
             sealed_address=self._sealer.seal(account.email, purpose=SEALED_ADDRESS, expires_at=expires_at),
             sealed_link=self._sealer.seal(link, purpose=SEALED_LINK, expires_at=expires_at),
             expires_at=expires_at,

@@ -16,7 +16,7 @@ from services.auth.login.views import ProviderRow
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.views import OpenSession
 from services.auth.texts import is_own_path
-from services.auth.web import Limits, cause
+from services.auth.web import Browser, Limits, cause
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Invalid, NotFound, Problem, Unauthorized
 from shared.plumbing.http import problems
@@ -24,7 +24,14 @@ from shared.plumbing.http import problems
 log = structlog.get_logger()
 
 _CALLBACK_ANSWERS = {303: {"description": "To `return_to`, or to `/login?error=<slug>`"}} | problems(
-    *("401 login-expired", "401 login-refused", "401 login-failed", "403 email-missing", "403 email-not-verified"),
+    *(
+        "401 login-expired",
+        "401 login-refused",
+        "401 login-failed",
+        "403 email-missing",
+        "403 email-not-verified",
+        "403 two-factor-needed",
+    ),
     *("404 provider-unknown", "409 email-taken", "409 taken", "too-many-requests", "503 provider-unavailable"),
 )
 _Text = Annotated[str | None, Field(max_length=4096)]
@@ -47,6 +54,7 @@ def router(
     people: ProductAccounts,
     desk: Desk,
     trips: Trips,
+    browser: Browser,
     limits: Limits,
     clock: Clock,
     public_url: str,
@@ -137,6 +145,8 @@ def router(
             raise problem
         request.state.error_slug = problem.slug
         query = {"error": problem.slug} | ({"return_to": return_to} if return_to else {})
-        return RedirectResponse(f"{public_url}/login?{urlencode(query)}", 303, {"Cache-Control": "no-store"})
+        response = RedirectResponse(f"{public_url}/login?{urlencode(query)}", 303, {"Cache-Control": "no-store"})
+        browser.keep_challenge(response, problem)
+        return response
 
     return api

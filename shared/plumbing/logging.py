@@ -23,7 +23,7 @@ MASK = "***"
 _CHATTY = ("aiokafka", "aiohttp", "asyncio", "faststream", "kafka", "pymongo", "uvicorn.error", "watchfiles")
 
 _SECRET_KEY = re.compile(
-    r"passw|secret|challenge|recovery_?code|token|authorization|cookie|credential|private_?key|master_?key|api_?key|sealed|e_?mail|totp|otp$"
+    r"passw|secret|challenge|recovery_?code|^code$|token|authorization|cookie|credential|private_?key|master_?key|api_?key|sealed|e_?mail|totp|otp$"
 )
 # What describes a secret without being one.
 _HARMLESS_END = re.compile(r"_(id|kid|type|kind|count|length|status|slug|at|seconds|error|template)$")

@@ -41,7 +41,9 @@ class Device:
         return pyotp.TOTP(self.secret).at(int(moment))
 
 
-async def post(auth: Auth, path: str, body: Any = None, session: Session | None = None, **headers: str) -> httpx.Response:
+async def post(
+    auth: Auth, path: str, body: Any = None, session: Session | None = None, **headers: str
+) -> httpx.Response:
     """One request, as its answer."""
     known = session.headers if session else {}
     return await auth.http.post(f"{API}{path}", json=body, headers={**known, **headers})

@@ -4,7 +4,8 @@ import asyncio
 import base64
 import json
 import time
-from datetime import timedelta
+from datetime import UTC, timedelta
+from types import SimpleNamespace
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
@@ -24,7 +25,7 @@ def hands(auth: Auth, monkeypatch: pytest.MonkeyPatch) -> Hands:
 
 
 @pytest.fixture
-async def device(auth: Auth, hands: Hands) -> Device:  # noqa: ARG001 - its time stands still
+async def device(auth: Auth, hands: Hands) -> Device:
     """Ada's."""
     return await protect(auth, await auth.person(EMAIL))
 
@@ -251,7 +252,7 @@ async def test_made_up_challenges_open_nothing(auth: Auth, device: Device, chall
 async def test_what_is_no_code_is_refused_as_input(auth: Auth, body: dict[str, object]) -> None:
     answer = await post(auth, "/sessions/two-factor", {"challenge": "x", **body})
     assert (answer.status_code, slug(answer)) == (422, "invalid-request")
-    assert "9999" not in answer.text
+    assert all(one.get("given", "***") == "***" for one in answer.json()["errors"] if "code" in one["field"])
 
 
 # --- recovery codes ---
@@ -317,26 +318,29 @@ async def test_what_endangers_it_asks_for_a_session_of_a_moment_ago(auth: Auth, 
 # --- guessing ---
 
 
-async def test_a_thousand_guesses_are_stopped_and_lock_out_nobody(database: Database, mongo_url: str) -> None:
+async def test_a_thousand_guesses_are_stopped_and_lock_out_nobody(
+    database: Database, mongo_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # However long the guesses take here, to the limits they come at once.
+    monkeypatch.setattr("services.auth.web.time", SimpleNamespace(monotonic=lambda: 0.0))
     service = build(platform(mongo_url), settings(mongo_database=database.name, codes_per_hour=20))
     async for auth in started(service, database):
         home = {"X-Forwarded-For": "203.0.113.7"}
+        Hands(auth, monkeypatch)
         device = await protect(auth, await auth.person(EMAIL))
         mine = await post(
             auth, "/sessions/two-factor", {"challenge": await challenged(auth, EMAIL), "code": device.code()}, **home
         )
         assert mine.status_code == 201
 
-        async def guess(number: int) -> tuple[int, str]:
-            thief = {"X-Forwarded-For": f"198.51.{number % 5}.1"}
-            if number % 5 == 0:
-                tokens[number // 5] = await challenged(auth, EMAIL)
-            body = {"challenge": tokens[number // 5], "code": f"{number:06}"}
-            answer = await post(auth, "/sessions/two-factor", body, **thief)
-            return answer.status_code, answer.headers.get("retry-after", "")
-
-        tokens: dict[int, str] = {}
-        told = [await guess(number) for number in range(1000)]
+        told: list[tuple[int, str]] = []
+        for _ in range(200):
+            challenge = await challenged(auth, EMAIL)
+            for thief in range(5):
+                body = {"challenge": challenge, "code": f"{len(told):06}"}
+                network = {"X-Forwarded-For": f"198.51.{thief}.1"}
+                answer = await post(auth, "/sessions/two-factor", body, **network)
+                told.append((answer.status_code, answer.headers.get("retry-after", "")))
         tried = [status for status, _ in told if status == 403]
         assert len(tried) <= 80, "four times twenty, from five networks"
         refused = [wait for status, wait in told if status == 429]
@@ -364,15 +368,12 @@ async def test_a_process_clock_ten_minutes_off_does_no_harm(
     service = build(platform(mongo_url), settings(mongo_database=database.name))
     async for auth in started(service, database):
         told = await auth.service.client.admin.command("hello")
-        assert abs(auth.service.clock.now() - told["localTime"]) < timedelta(seconds=30)
+        assert abs(auth.service.clock.now() - told["localTime"].replace(tzinfo=UTC)) < timedelta(seconds=60)
         device = await protect(auth, await auth.person(EMAIL))
         of_the_database = await second(auth, await challenged(auth, EMAIL), code=device.code())
         assert of_the_database.status_code == 201
         ahead = await second(auth, await challenged(auth, EMAIL), code=device.code(20))
         assert slug(ahead) == "code-wrong"
-
-
-# --- product log-in ---
 
 
 async def test_secrets_are_bound_to_their_account(auth: Auth, device: Device) -> None:

@@ -42,7 +42,7 @@ class Device:
 
 
 async def post(
-    auth: Auth, path: str, body: Any = None, session: Session | None = None, **headers: str
+    auth: Auth, path: str, body: Any = None, session: Session | None = None, /, **headers: str
 ) -> httpx.Response:
     """One request, as its answer."""
     known = session.headers if session else {}
@@ -51,7 +51,7 @@ async def post(
 
 async def protect(auth: Auth, session: Session) -> Device:
     """Switch the second factor on; the code of the step before is used for it."""
-    begun = await post(auth, "/me/two-factor", session=session)
+    begun = await post(auth, "/me/two-factor", None, session)
     assert begun.status_code == 201, begun.text
     device = Device(auth, begun.json()["secret"], [], session)
     done = await post(auth, "/me/two-factor/confirm", {"code": device.code(-1)}, session)

@@ -88,7 +88,7 @@ async def test_it_is_read_in_pages_without_gap_or_repetition(auth: Auth) -> None
         page = await shown(auth, ada, limit=3, cursor=page["next"])
     assert paged == everything
     assert len(everything) == 8
-    for cursor in ("x", "e30", page["next"] or "W10"):
+    for cursor in ("x", "e30", "W10"):
         answer = await auth.http.get(f"{API}/me/security-log", headers=ada.headers, params={"cursor": cursor})
         assert slug(answer) == "invalid-cursor"
 

@@ -41,7 +41,7 @@ def claims(headers: dict[str, str]) -> dict[str, Any]:
 
 async def test_enrolment_gives_a_secret_once_and_counts_when_confirmed(auth: Auth, hands: Hands) -> None:
     someone = await auth.person(EMAIL)
-    begun = await post(auth, "/me/two-factor", session=someone)
+    begun = await post(auth, "/me/two-factor", None, someone)
     shown = begun.json()
     address = urlsplit(shown["otpauth_uri"])
     assert (address.scheme, address.netloc, unquote(address.path)) == ("otpauth", "totp", f"/localhost:{EMAIL}")
@@ -81,7 +81,7 @@ async def notices(auth: Auth) -> list[str]:
 async def test_what_is_not_begun_or_is_done_cannot_be_confirmed(auth: Auth, hands: Hands) -> None:
     someone = await auth.person(EMAIL)
     assert slug(await post(auth, "/me/two-factor/confirm", {"code": "123456"}, someone)) == "two-factor-not-enrolled"
-    secret = (await post(auth, "/me/two-factor", session=someone)).json()["secret"]
+    secret = (await post(auth, "/me/two-factor", None, someone)).json()["secret"]
     device = Device(auth, secret, [], someone)
     hands.turn(16 * 60)
     fresh = await auth.log_in(EMAIL)
@@ -95,7 +95,7 @@ async def test_what_is_not_begun_or_is_done_cannot_be_confirmed(auth: Auth, hand
 
 async def test_confirmed_by_ten_at_once_there_is_one_set_of_recovery_codes(auth: Auth, hands: Hands) -> None:
     someone = await auth.person(EMAIL)
-    device = Device(auth, (await post(auth, "/me/two-factor", session=someone)).json()["secret"], [], someone)
+    device = Device(auth, (await post(auth, "/me/two-factor", None, someone)).json()["secret"], [], someone)
     body = {"code": device.code()}
     answers = await asyncio.gather(*(post(auth, "/me/two-factor/confirm", body, someone) for _ in range(10)))
     assert sorted(answer.status_code for answer in answers) == [200, *[409] * 9]

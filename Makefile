@@ -65,7 +65,7 @@ docs: ## write what docs/ takes from the code: OpenAPI, AsyncAPI, topics, proble
 lock: ## write the hashed requirements/*.txt from the pyproject.toml files
 	@$(PYTHON) -m deploy.local.lock
 
-bench: ## measure on Apache Kafka, and print the figures (ARGS="--rounds 1 --gateway")
+bench: ## measure on Apache Kafka, and print the figures (ARGS="--only preflight --rounds 1")
 	@LOCAL_KAFKA=apache $(LOCAL) setup
 	LOCAL_KAFKA=apache $(VENV)/python -m benchmarks $(ARGS)
 

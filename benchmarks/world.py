@@ -1,5 +1,6 @@
-"""A stack of its own on free ports, with workspaces and add-ons to install."""
+"""A stack of its own on free ports, its people, and what they can make: workspaces and add-ons."""
 
+import argparse
 import os
 import secrets
 import socket
@@ -8,8 +9,8 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from itertools import product
 from pathlib import Path
+from typing import Any
 
 import httpx
 
@@ -21,33 +22,83 @@ from deploy.local.demo.watch import TopicWatcher
 from deploy.local.paths import PROJECT
 from deploy.local.stack import Stack
 
-WORKSPACES = 400
-ADDONS = 100  # pairs of a workspace and an add-on are what a run uses up
-
 
 @dataclass
 class World:
-    """What a run needs."""
+    """What measurements need."""
 
     stack: Stack
     story: Story
     stub: "subprocess.Popen[bytes]"
-    pairs: Iterator[tuple[str, str]]
+    stub_port: int
 
     def pids(self) -> dict[str, int]:
         """The processes whose CPU is the marketplace's; gateway and samples are idle in direct runs."""
         return {name: pid for name, pid in self.stack.running().items() if name not in ("product", "addon", "mail")}
 
+    def api(self, service: str, options: argparse.Namespace) -> str:
+        """Where requests to a service are sent."""
+        return self.stack.plan.public_url if options.gateway else self.stack.plan.url(service)
+
+    def another_admin(self) -> Story:
+        """A second admin from the product, with one workspace."""
+        with TopicWatcher(self.stack.plan.kafka, lambda _: None) as topics:
+            story = Story(world_of(self.stack), topics, print)
+            story.admin_comes_from_the_product()
+            story.product_pushes_a_workspace()
+        return story
+
+    def push_workspaces(self, story: Story, count: int, **fields: Any) -> list[str]:
+        """Workspaces of the product's, owned by the story's admin. Returns their ids."""
+        token, subject = stack_secrets(self.stack.plan)["DIRECTORY_TOKEN"], _subject(story)
+        ids = [secrets.token_hex(12) for _ in range(count)]
+        with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=20) as directory:
+            for number, workspace in enumerate(ids):
+                body = {
+                    "version": 1,
+                    "name": f"Bench {number}",
+                    "region": "",
+                    "plan": "PRO",
+                    "requires_two_factor": False,
+                    "active": True,
+                    "members": [{"subject": subject, "role": "owner"}],
+                } | fields
+                path = f"/api/auth/v1/directory/{PROVIDER}/workspaces/{workspace}"
+                directory.put(self.stack.plan.url("auth") + path, json=body).raise_for_status()
+        return ids
+
+    def publish(self, count: int) -> list[str]:
+        """Add-ons of the stub. Returns their keys."""
+        keys = [f"bench-{secrets.token_hex(4)}" for _ in range(count)]
+        for key in keys:
+            manifest = {
+                "schemaVersion": "1.3",
+                "key": key,
+                "name": key,
+                "minimalSubscriptionPlan": "FREE",
+                "baseUrl": f"http://127.0.0.1:{self.stub_port}/{key}",
+                "lifecycle": [{"type": "INSTALLED", "path": "/installed"}, {"type": "DELETED", "path": "/deleted"}],
+            }
+            self.story.publisher.call("POST", "/api/catalog/v1/addons", json={"manifest": manifest})
+        return keys
+
+    def await_preflight(self, story: Story, key: str, workspaces: int) -> None:
+        """Until the installer knows the add-on and so many workspaces of the story's admin."""
+        eventually(lambda: len(story.preflight(key)) >= workspaces, "the seeded workspaces in preflight", 120)
+
 
 @contextmanager
 def world(folder: Path) -> Iterator[World]:
-    """Start everything, seed it, stop everything."""
+    """Start everything, let people in, stop everything."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     stub = subprocess.Popen([sys.executable, "-m", "benchmarks.stub", str(port)], cwd=PROJECT)
     env = {
+        "AUTH_LOG_INS_PER_MINUTE": "1000000",
+        "AUTH_NETWORK_REQUESTS_PER_MINUTE": "1000000",
         "CATALOG_PUBLISHES_PER_MINUTE": "100000",
+        "INSTALLER_CHANGES_PER_MINUTE": "1000000",  # all load is one person's
         "SOUK_LOG_LEVEL": os.environ.get("BENCH_LOG_LEVEL", "INFO"),
         "SOUK_TOPIC_PARTITIONS": "6",
     }
@@ -62,45 +113,11 @@ def world(folder: Path) -> Iterator[World]:
             story.publisher_signs_up()
             story.admin_comes_from_the_product()
             story.product_pushes_a_workspace()
-        yield World(stack, story, stub, _seed(stack, story, port))
+        yield World(stack, story, stub, port)
     finally:
         stub.terminate()
         stub.wait()
         stack.destroy()
-
-
-def _seed(stack: Stack, story: Story, stub_port: int) -> Iterator[tuple[str, str]]:
-    print(f"seeding {WORKSPACES} workspaces and {ADDONS} add-ons", flush=True)
-    token = stack_secrets(stack.plan)["DIRECTORY_TOKEN"]
-    subject = _subject(story)
-    workspaces = [secrets.token_hex(12) for _ in range(WORKSPACES)]
-    with httpx.Client(headers={"Authorization": f"Bearer {token}"}, timeout=20) as directory:
-        for number, workspace in enumerate(workspaces):
-            body = {
-                "version": 1,
-                "name": f"Bench {number}",
-                "region": "",
-                "plan": "PRO",
-                "requires_two_factor": False,
-                "active": True,
-                "members": [{"subject": subject, "role": "owner"}],
-            }
-            path = f"/api/auth/v1/directory/{PROVIDER}/workspaces/{workspace}"
-            directory.put(stack.plan.url("auth") + path, json=body).raise_for_status()
-    keys = [f"bench-{number}" for number in range(ADDONS)]
-    for key in keys:
-        manifest = {
-            "schemaVersion": "1.3",
-            "key": key,
-            "name": key,
-            "minimalSubscriptionPlan": "FREE",
-            "baseUrl": f"http://127.0.0.1:{stub_port}/{key}",
-            "lifecycle": [{"type": "INSTALLED", "path": "/installed"}, {"type": "DELETED", "path": "/deleted"}],
-        }
-        story.publisher.call("POST", "/api/catalog/v1/addons", json={"manifest": manifest})
-
-    eventually(lambda: len(story.preflight(keys[-1])) > WORKSPACES, "the seeded workspaces in preflight", 120)
-    return iter([(workspace, key) for key, workspace in product(keys, workspaces)])
 
 
 def _subject(story: Story) -> str:

@@ -39,7 +39,7 @@ async def call_back(
 async def _get(http: aiohttp.ClientSession, url: str, token: str) -> dict[str, Any]:
     try:
         async with http.get(url, headers={"X-Addon-Token": token}, timeout=TIMEOUT, allow_redirects=False) as response:
-            raw = await response.content.read(MAX_BODY_BYTES)
+            raw = await _start_of(response.content)
     except (aiohttp.ClientError, TimeoutError, ValueError) as error:
         return {"url": url, "status": None, "error": type(error).__name__}
     try:
@@ -47,3 +47,11 @@ async def _get(http: aiohttp.ClientSession, url: str, token: str) -> dict[str, A
     except ValueError:
         body = raw[:500].decode(errors="replace")
     return {"url": url, "status": response.status, "body": body}
+
+
+async def _start_of(stream: aiohttp.StreamReader) -> bytes:
+    """At most MAX_BODY_BYTES; one `read` gives only what has come so far."""
+    found = b""
+    while len(found) < MAX_BODY_BYTES and (chunk := await stream.read(MAX_BODY_BYTES - len(found))):
+        found += chunk
+    return found

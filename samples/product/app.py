@@ -14,6 +14,7 @@ from samples.product.oidc import Provider, metadata
 from samples.product.oidc_pages import oidc_pages
 from samples.product.oidc_records import Client
 from samples.product.pages import Pages
+from samples.product.profile import profile_pages
 from samples.product.push import Directory
 from samples.product.settings import Settings
 from samples.product.users import Users
@@ -38,6 +39,7 @@ def create_app(settings: Settings, users: Users, workspaces: Workspaces, directo
     provider = Provider(app, client=client, users=users, issuer=settings.public_url, key=key)
     app.register_blueprint(oidc_pages(provider, settings.public_url, key))
     app.register_blueprint(login_pages(users))
+    app.register_blueprint(profile_pages(users))
     app.register_blueprint(Pages(users, workspaces, directory).blueprint())
     app.register_blueprint(Api(users, workspaces, directory).blueprint())
     app.before_request(refuse_foreign_forms)

@@ -1,4 +1,4 @@
-"""The forms for logging in, signing up and confirming an address, and the session behind them."""
+"""The forms for logging in and signing up, and the session behind them."""
 
 import time
 
@@ -46,14 +46,6 @@ def login_pages(users: Users) -> Blueprint:
             return render_template("signup.html", form=form, regions=REGIONS, problem=problem), 400
         return _enter(user)
 
-    @pages.post("/confirm")
-    def confirm() -> ResponseReturnValue:
-        """In place of the link in a mail, which this sample does not send."""
-        user = visitor(users)
-        if user is not None:
-            users.change(user.sub, email_verified=True)
-        return redirect(url_for("pages.home"))
-
     @pages.post("/logout")
     def log_out() -> ResponseReturnValue:
         session.clear()
@@ -66,6 +58,7 @@ def _enter(user: User) -> ResponseReturnValue:
     session.clear()
     session["sub"] = user.sub
     session["auth_time"] = int(time.time())
+    session["amr"] = user.amr
     back = request.args.get("next", "")
     # Only addresses of this product; "//host" and "/\\host" are not.
     inside = back.startswith("/") and not back.startswith(("//", "/\\"))

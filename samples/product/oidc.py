@@ -37,7 +37,7 @@ class Provider(AuthorizationServer):
         self.register_grant(LogIn, [S256Challenge(required=True), IdToken(issuer, key)])
         bearer = ResourceProtector()
         bearer.register_token_validator(KnownToken(self))
-        self.register_endpoint(Claims(resource_protector=bearer))
+        self.register_endpoint(Claims(issuer, bearer))
 
     def query_client(self, client_id: str) -> Client | None:
         return self.client if client_id == self.client.client_id else None
@@ -62,6 +62,7 @@ class LogIn(AuthorizationCodeGrant):
             nonce=asked.get("nonce"),
             code_challenge=asked["code_challenge"],
             auth_time=session["auth_time"],
+            amr=session["amr"],
             expires_at=time.time() + CODE_SECONDS,
         )
 
@@ -115,12 +116,16 @@ class IdToken(OpenIDCode):
         return {"iss": self._issuer, "aud": client.client_id}
 
     def generate_user_info(self, user: User, scope: str) -> UserInfo:
-        return UserInfo(user.claims(scope))
+        return known_of(user, scope, self._issuer)
 
 
 class Claims(UserInfoEndpoint):
+    def __init__(self, issuer: str, resource_protector: ResourceProtector) -> None:
+        super().__init__(resource_protector=resource_protector)
+        self._issuer = issuer
+
     def generate_user_info(self, user: User, scope: str) -> UserInfo:
-        return UserInfo(user.claims(scope))
+        return known_of(user, scope, self._issuer)
 
 
 class KnownToken(BearerTokenValidator):
@@ -130,6 +135,11 @@ class KnownToken(BearerTokenValidator):
 
     def authenticate_token(self, token_string: str) -> Token | None:
         return self._provider.tokens.get(token_string)
+
+
+def known_of(user: User, scope: str, issuer: str) -> UserInfo:
+    """`account_url` is where this user has the account: with one address for all, the product's."""
+    return UserInfo(user.claims(scope) | {"account_url": issuer})
 
 
 def forget_expired(kept: dict[str, Any]) -> None:
@@ -148,7 +158,10 @@ def metadata(issuer: str) -> Mapping[str, Any]:
         "userinfo_endpoint": f"{issuer}/oauth/userinfo",
         "jwks_uri": f"{issuer}/oauth/jwks.json",
         "scopes_supported": ["openid", "profile", "email"],
-        "claims_supported": ["sub", "email", "email_verified", "name", "region", "auth_time", "amr", "nonce"],
+        "claims_supported": [
+            *("sub", "email", "email_verified", "name", "region", "account_url"),
+            *("auth_time", "amr", "nonce"),
+        ],
         "response_types_supported": ["code"],
         "response_modes_supported": ["query"],
         "grant_types_supported": ["authorization_code"],

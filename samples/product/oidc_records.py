@@ -63,6 +63,7 @@ class Code(AuthorizationCodeMixin):
     nonce: str | None
     code_challenge: str
     auth_time: int
+    amr: list[str]
     expires_at: float
     code_challenge_method: str = "S256"
 
@@ -82,7 +83,7 @@ class Code(AuthorizationCodeMixin):
         return None
 
     def get_amr(self) -> list[str]:
-        return ["pwd"]
+        return self.amr
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,12 @@ class User:
     region: str
     email_verified: bool
     password_hash: str = field(repr=False)
+    two_factor: bool = False
+
+    @property
+    def amr(self) -> list[str]:
+        """How this user logs in (RFC 8176). The sample asks for no code; it only says that it would have."""
+        return ["pwd", "otp", "mfa"] if self.two_factor else ["pwd"]
 
     def claims(self, scope: str) -> dict[str, Any]:
         """What the marketplace may know, by the scopes it asked for."""
@@ -64,7 +70,17 @@ class Users:
         right = check_password_hash(user.password_hash if user else NOBODYS_PASSWORD, password)
         return user if right else None
 
-    def add(self, *, email: str, name: str, password: str, region: str, verified: bool = False, sub: str = "") -> User:
+    def add(
+        self,
+        *,
+        email: str,
+        name: str,
+        password: str,
+        region: str,
+        verified: bool = False,
+        sub: str = "",
+        two_factor: bool = False,
+    ) -> User:
         """Raises ValueError, in words for the one who signs up."""
         if "@" not in email or len(password) < MIN_PASSWORD_LENGTH or region not in REGIONS:
             raise ValueError(f"An e-mail address, a region and a password of {MIN_PASSWORD_LENGTH} characters, please.")
@@ -79,6 +95,7 @@ class Users:
                 region=region,
                 email_verified=verified,
                 password_hash=generate_password_hash(password),
+                two_factor=two_factor,
             )
             self._save(user)
         return user
@@ -119,9 +136,13 @@ def _add_or_change(
     region: str = "eu",
     email_verified: bool = True,
     sub: str = "",
+    two_factor: bool = False,
 ) -> None:
     known = users.by_email(email)
     if known is None:
-        users.add(email=email, name=name, password=password, region=region, verified=email_verified, sub=sub)
+        verified = email_verified
+        users.add(
+            email=email, name=name, password=password, region=region, verified=verified, sub=sub, two_factor=two_factor
+        )
     elif not check_password_hash(known.password_hash, password):
         users.change(known.sub, password_hash=generate_password_hash(password))

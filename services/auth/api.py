@@ -1,6 +1,5 @@
 """All routes of auth."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from fastapi import APIRouter, Response
@@ -13,14 +12,19 @@ import services.auth.personal_tokens.api as personal_tokens_api
 import services.auth.security.api as security_api
 import services.auth.sessions.api as sessions_api
 import services.auth.workspaces.api as workspaces_api
+from services.auth.accounts import address_api, ending_api, password_api
 from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.address import Addresses
+from services.auth.accounts.deletion import Deletion
+from services.auth.accounts.export import Export
+from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
 from services.auth.factors.challenges import Challenges
 from services.auth.factors.guesses import Guesses
 from services.auth.factors.second_factor import SecondFactors
-from services.auth.login.oidc import OidcClient
+from services.auth.login import api_arrival, api_linking
+from services.auth.login.journeys import Journeys
 from services.auth.login.product_accounts import ProductAccounts
-from services.auth.login.trips import Trips
 from services.auth.personal_tokens.personal_tokens import PersonalTokens
 from services.auth.security.store import SecurityLog
 from services.auth.sessions import proofs_api
@@ -49,6 +53,10 @@ class Parts:
     users: Users
     workspaces: Workspaces
     accounts: Accounts
+    addresses: Addresses
+    recovery: Recovery
+    deletion: Deletion
+    export: Export
     people: ProductAccounts
     sessions: Sessions
     desk: Desk
@@ -60,17 +68,21 @@ class Parts:
     security: SecurityLog
     keyring: Keyring
     directory: Directory
-    providers: Sequence[OidcClient]
-    trips: Trips
+    journeys: Journeys
     browser: Browser
     limits: Limits
 
 
 def routers(parts: Parts) -> list[APIRouter]:
     """Every router of the service."""
+    settings = parts.settings
+    providers = {one.id: one for one in settings.providers}
     return [
         _keys(parts.keyring),
         accounts_api.router(parts.accounts, parts.users, parts.limits, parts.public_url),
+        address_api.router(parts.addresses, parts.limits, parts.public_url),
+        password_api.router(parts.recovery, parts.sessions, parts.limits, parts.public_url),
+        ending_api.router(parts.deletion, parts.export, parts.users, parts.limits),
         sessions_api.router(
             accounts=parts.accounts,
             users=parts.users,
@@ -93,15 +105,14 @@ def routers(parts: Parts) -> list[APIRouter]:
         factors_api.router(parts.users, parts.factors, parts.guesses, parts.sessions),
         personal_tokens_api.router(parts.users, parts.personal_tokens, parts.desk, parts.limits),
         security_api.router(parts.security),
-        login_api.router(
-            providers={one.settings.id: one for one in parts.providers},
+        login_api.router(parts.journeys, parts.browser, parts.limits, local_accounts=settings.local_accounts),
+        api_arrival.router(parts.journeys, parts.limits),
+        api_linking.router(
+            users=parts.users,
             people=parts.people,
-            desk=parts.desk,
-            trips=parts.trips,
-            browser=parts.browser,
-            limits=parts.limits,
-            clock=parts.clock,
-            public_url=parts.public_url,
+            workspaces=parts.workspaces,
+            sessions=parts.sessions,
+            providers=providers,
         ),
         workspaces_api.router(
             workspaces=parts.workspaces,
@@ -110,7 +121,7 @@ def routers(parts: Parts) -> list[APIRouter]:
             local_product=parts.settings.local_product,
             limits=parts.limits,
         ),
-        directory_api.router(parts.directory, {one.id: one for one in parts.settings.providers}),
+        directory_api.router(parts.directory, providers),
         operators_api.router(parts.users, parts.workspaces),
     ]
 

@@ -1,9 +1,10 @@
 """What is stored of a person, and what a change is. The rules of each step stand beside it, in its package."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -11,10 +12,10 @@ from shared.contracts.envelope import Message
 
 SCHEMA = 1
 """Of the documents of this service; a process leaves documents with a higher one to newer processes."""
-OPERATOR = "operator"
-PUBLISHER = "publisher"
 SECOND_FACTOR = "mfa"
 """Among the ways in which somebody proved who they are (RFC 8176): by two factors."""
+OPERATOR = "operator"
+PUBLISHER = "publisher"
 
 
 class Stored(BaseModel):
@@ -29,6 +30,16 @@ class Identity(Stored):
     provider: str
     sub: str
     linked_at: datetime
+    used_at: datetime | None = None
+    """When somebody last logged in by it."""
+    region: str = ""
+    address: str = ""
+    """Where the account is, as the provider told at the newest log-in."""
+
+    @property
+    def id(self) -> str:
+        """Names it in addresses: as stable as the identity, and telling no subject."""
+        return hashlib.sha256(f"{self.provider} {self.sub}".encode()).hexdigest()[:24]
 
 
 class Link(Stored):
@@ -80,6 +91,18 @@ class PersonalToken(Stored):
     last_used_at: datetime | None = None
 
 
+class MailedLink(Stored):
+    """A link for whoever reads a mailbox, of an account whose address was proven before."""
+
+    kind: Literal["email-change", "email-undo", "password-reset"]
+    hash: str = Field(repr=False)
+    issued_at: datetime
+    expires_at: datetime
+    used_at: datetime | None = None
+    email: str = Field(default="", repr=False)
+    """Which address it makes the account's, if it is about that."""
+
+
 class Account(Stored):
     """A person's account."""
 
@@ -96,17 +119,22 @@ class Account(Stored):
     """Whether the account has a second factor of its own."""
     second_factor: SecondFactor | None = None
     enrolment: Enrolment | None = None
+    vouched_by: str | None = None
+    """Id of the identity whose provider vouched for a second factor at the newest log-in, if one did."""
     personal_tokens: tuple[PersonalToken, ...] = ()
     roles: tuple[str, ...] = ()
     identities: tuple[Identity, ...] = ()
     links: tuple[Link, ...] = ()
+    mailed: tuple[MailedLink, ...] = ()
     sessions_valid_from: datetime
     created_at: datetime
+    deleted_at: datetime | None = None
+    """Set: a tombstone, with nothing of the person."""
 
     @property
     def protected(self) -> bool:
-        """Whether two factors stand before this account."""
-        return self.two_factor
+        """Whether two factors stand before this account: its own, or those that a provider vouches for."""
+        return self.two_factor or self.vouched_by is not None
 
     @property
     def verified(self) -> bool:

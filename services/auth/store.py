@@ -24,6 +24,9 @@ from shared.plumbing.state_relay import STATE_INDEXES, StateRelay
 SOURCE = "/souk/auth"
 _TRIES = 20
 
+Also = Callable[[DriverSession], Awaitable[None]]
+"""Writes that belong to a change, in its transaction."""
+
 INDEXES = {
     "users": (
         IndexModel([("email_key", 1)], name="email", unique=True),
@@ -41,6 +44,7 @@ INDEXES = {
             partialFilterExpression={"identities_changed_at": {"$type": "date"}},
         ),
         IndexModel([("personal_tokens.hash", 1)], name="personal_token", unique=True, sparse=True),
+        IndexModel([("erase_at", 1)], name="erase_due", partialFilterExpression={"erase_at": {"$type": "date"}}),
         OUTBOX_INDEX,
         *STATE_INDEXES,
     ),
@@ -152,11 +156,14 @@ class Documents(Generic[Model]):
         self._tell(document["_id"], entries)
         return True
 
-    async def change(self, document_id: str, decide: Callable[[Model], Change | None], cause: Cause) -> Model:
+    async def change(
+        self, document_id: str, decide: Callable[[Model], Change | None], cause: Cause, *, also: Also | None = None
+    ) -> Model:
         """Apply what `decide` makes of the newest state, and return the result; None changes nothing.
 
-        Raises what `decide` raises, the collection's *missing*, 409 `taken` when the change meets a unique index,
-        409 `changed-meanwhile` if others are always faster.
+        `also` writes more in the same transaction, perhaps several times until one is committed; what it raises is
+        raised, and nothing is written then. Raises what `decide` raises, the collection's *missing*, 409 `taken` when
+        the change meets a unique index, 409 `changed-meanwhile` if others are always faster.
         """
         for _ in range(_TRIES):
             document = await self._collection.find_one({"_id": document_id})
@@ -167,11 +174,11 @@ class Documents(Generic[Model]):
             change = decide(self.read(document))
             if change is None:
                 return self.read(document)
-            if (changed := await self._write(document, change, cause)) is not None:
+            if (changed := await self._write(document, change, cause, also)) is not None:
                 return self.read(changed)
         raise Conflict("changed-meanwhile", "Others are changing this at the same time", "Try again.")
 
-    async def _write(self, document: Document, change: Change, cause: Cause) -> Document | None:
+    async def _write(self, document: Document, change: Change, cause: Cause, also: Also | None) -> Document | None:
         now = self._clock.now()
         version = document["version"] + 1
         entries, seq = self._entries(document["_id"], document.get("seq", 0), version, change.messages, cause)
@@ -189,21 +196,33 @@ class Documents(Generic[Model]):
             return (await self._collection.update_one(which, update, session=session)).matched_count > 0
 
         try:
-            if not await self._logged(write, change.events, cause):
+            if not await self._logged(write, change.events, cause, also):
                 return None
         except DuplicateKeyError:
             raise Conflict("taken", "This belongs to another account already") from None
         pending = [*document.get("outbox", ()), *entries]
-        self._tell(document["_id"], pending if entries else (), state=change.public)
+        # What the transaction took out of the outbox is not sent from memory.
+        self._tell(document["_id"], pending if entries and also is None else entries, state=change.public)
         return {**document, **fields, "outbox": pending}
 
     async def _logged(
-        self, write: Callable[[DriverSession | None], Awaitable[bool]], events: Sequence[SecurityEvent], cause: Cause
+        self,
+        write: Callable[[DriverSession | None], Awaitable[bool]],
+        events: Sequence[SecurityEvent],
+        cause: Cause,
+        also: Also | None = None,
     ) -> bool:
-        """Write, and log the events if that wrote anything: both, or neither."""
-        if not events:
+        """Write, and if that wrote anything, log the events and write what belongs to it: all, or nothing."""
+        if not events and also is None:
             return await write(None)
-        return await self._log.together(write, lambda done: events if done else (), cause)
+
+        async def all_of_it(session: DriverSession) -> bool:
+            done = await write(session)
+            if done and also is not None:
+                await also(session)
+            return done
+
+        return await self._log.together(all_of_it, lambda done: events if done else (), cause)
 
     def _tell(self, document_id: str, entries: Sequence[Document], *, state: bool = True) -> None:
         if state:

@@ -16,6 +16,9 @@ from shared.plumbing.rate_limit import RateLimit
 
 # `__Host-` binds a cookie to this very origin: no sibling domain can plant one (RFC 6265bis §4.1.3.2).
 REFRESH_COOKIE = "__Host-souk_refresh"
+# Says that this browser is not to be logged in without being asked: it was tried, or its visitor logged out.
+SILENT_COOKIE = "__Host-souk_silent"
+_VISIT_SECONDS = 600
 CHALLENGE_COOKIE = "__Host-souk_challenge"
 """Holds what a product's log-in leads to in a browser, if the account asks for a second factor as well."""
 _ANY_NETWORK = 4  # times more mails to one address, or codes of one account, from all networks together
@@ -63,11 +66,11 @@ class Browser:
 
         Two of the name is none: our own cookie is one, and which of them somebody else has planted is not to be seen.
         """
-        return _only(request, REFRESH_COOKIE)
+        return only_cookie(request, REFRESH_COOKIE)
 
     def challenge_cookie(self, request: Request) -> str | None:
         """As `refresh_cookie`, for what waits for a code."""
-        return _only(request, CHALLENGE_COOKIE)
+        return only_cookie(request, CHALLENGE_COOKIE)
 
     def keep_challenge(self, response: Response, problem: Problem) -> None:
         """If a log-in was refused for want of a second factor, keep what it waits with, where no address shows it."""
@@ -94,11 +97,27 @@ class Browser:
         )
 
     def forget(self, response: Response) -> None:
-        """Remove the refresh token."""
+        """Remove the refresh token. Whoever has logged out is not logged in silently, until the browser is closed."""
         response.delete_cookie(REFRESH_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+        response.set_cookie(SILENT_COOKIE, "out", path="/", secure=True, httponly=True, samesite="lax")
+
+    def try_silently(self, response: Response) -> None:
+        """Remember, for this visit, that it was tried."""
+        response.set_cookie(
+            SILENT_COOKIE, "tried", max_age=_VISIT_SECONDS, path="/", secure=True, httponly=True, samesite="lax"
+        )
+
+    def was_opened_here(self, request: Request) -> bool:
+        """Whether a page of ours led the browser to this address, which a link or a form of others cannot do."""
+        return request.headers.get("sec-fetch-site") == "same-origin"
+
+    def came_from_elsewhere(self, request: Request) -> bool:
+        """Whether another site led here, so that the browser kept our `SameSite=Strict` cookie back."""
+        return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
-def _only(request: Request, name: str) -> str | None:
+def only_cookie(request: Request, name: str) -> str | None:
+    """The value of the one cookie of this name; None if there is none, or more than one."""
     pairs = [part.strip() for header in request.headers.getlist("cookie") for part in header.split(";")]
     values = [value for key, _, value in (pair.partition("=") for pair in pairs) if key.strip() == name]
     return values[0].strip() if len(values) == 1 else None
@@ -120,21 +139,40 @@ class Limits:
         self._personal_token = limit(_PERSONAL_TOKENS_PER_HOUR, 3600)
         self._mail = limit(settings.mails_per_hour, 3600)
         self._mail_anywhere = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
+        self._account_mail = limit(settings.mails_per_hour, 3600)
+        self._export = limit(settings.exports_per_hour, 3600)
 
     def network(self, request: Request) -> None:
         """Anything that costs us a hash, a mail or a call."""
         self._network.check(network_of(request))
 
     def log_in(self, request: Request, email: str) -> None:
-        """Guessing a password. Counted per network, so that guessing locks out nobody else."""
+        """Guessing a password. Counted per network, so that guessing locks out nobody else.
+
+        There is no limit over all networks: whoever has many of them could use it to keep the owner out, and a
+        password of ten characters outlasts any number of guesses that the networks' own limits let pass.
+        """
         self.network(request)
         self._log_in.check(f"{address_key(email)} {network_of(request)}")
 
+    def guess(self, request: Request, user_id: str) -> None:
+        """As `log_in`, for a password that a session asks for once more."""
+        self.network(request)
+        self._log_in.check(f"{user_id} {network_of(request)}")
+
     def mail(self, request: Request, email: str) -> None:
-        """Making us write to an address."""
+        """Making us write to an address.
+
+        Others can use up what is allowed from all networks together; what they ask for are the owner's own mails
+        though, and the links in them work.
+        """
         self.network(request)
         self._mail.check(f"{address_key(email)} {network_of(request)}")
         self._mail_anywhere.check(address_key(email))
+
+    def account_mail(self, user_id: str) -> None:
+        """Making us write to any address, by one account."""
+        self._account_mail.check(user_id)
 
     def refresh(self, session_id: str) -> None:
         """Carrying on one session."""
@@ -152,6 +190,10 @@ class Limits:
     def personal_token(self, user_id: str) -> None:
         """Making a token: each sends a mail and fills a line of the log."""
         self._personal_token.check(user_id)
+
+    def export(self, user_id: str) -> None:
+        """Reading all that there is of oneself."""
+        self._export.check(user_id)
 
     def workspace(self, user_id: str) -> None:
         """Making a workspace."""

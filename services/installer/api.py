@@ -19,11 +19,12 @@ from shared.contracts.installer import State
 from shared.plumbing.errors import Conflict, Invalid
 from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems, traceparent
 from shared.plumbing.logging import to_json
-from shared.plumbing.security import CurrentUser, signed_in
+from shared.plumbing.rate_limit import RateLimit
+from shared.plumbing.security import CurrentUser, Principal, signed_in
 
 Id = Annotated[str, Path(pattern=r"^[0-9a-f]{24}$")]
 _BY_ADDON = ("404 addon-not-found", "403 not-the-publisher")
-_CHANGE_PROBLEMS = (*refusals.SIGNED_IN, "404 installation-not-found", "403 not-admin")
+_CHANGE_PROBLEMS = (*refusals.SIGNED_IN, *refusals.OF_CHANGE, "404 installation-not-found", "403 not-admin")
 
 
 class _HotRoute(APIRoute):
@@ -37,12 +38,13 @@ class _HotRoute(APIRoute):
         return handle
 
 
-def router(asking: Asking, access: Access, store: InstallationStore) -> APIRouter:
-    """Routes of installations."""
+def router(asking: Asking, access: Access, store: InstallationStore, changes: RateLimit) -> APIRouter:
+    """Routes of installations. `changes` counts by person: each costs storage, messages and calls to add-ons."""
     api = APIRouter(prefix=views.PATH, tags=["installations"])
 
     async def request_installation(request: Request, user: CurrentUser) -> Response:
         """Ask for an add-on in a workspace. Accepted means: it will be installed, or fail with a reason."""
+        changes.check(user.user_id)
         key = bodies.idempotency_key(request)
         body = await bodies.install_request(request)
         one = await asking.ask(user.user_id, key, body, correlation_id(request), traceparent(request))
@@ -101,8 +103,8 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
     @api.post("/{installation_id}/cancel", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-pending"))
     async def cancel_installation(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Give up a pending installation; it fails with reason `cancelled`."""
-        await access.administered(installation_id, user)
         return await change(
+            user,
             installation_id,
             CancelAsked(user.user_id, correlation_id(request)),
             "not-pending",
@@ -114,8 +116,8 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
     )
     async def retry_installation(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Do the next thing now in place of later. Never changes an outcome: after a failure, ask anew."""
-        await access.administered(installation_id, user)
         return await change(
+            user,
             installation_id,
             RetryAsked(user.user_id, correlation_id(request)),
             "nothing-to-retry",
@@ -125,8 +127,8 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
     @api.delete("/{installation_id}", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-installed"))
     async def uninstall(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:
         """Remove an installed add-on. It is told, however long that takes; its tokens end at once."""
-        await access.administered(installation_id, user)
         return await change(
+            user,
             installation_id,
             UninstallAsked(user.user_id, correlation_id(request)),
             "not-installed",
@@ -134,8 +136,10 @@ def router(asking: Asking, access: Access, store: InstallationStore) -> APIRoute
         )
 
     async def change(
-        installation_id: str, message: CancelAsked | RetryAsked | UninstallAsked, slug: str, title: str
+        user: Principal, installation_id: str, message: CancelAsked | RetryAsked | UninstallAsked, slug: str, title: str
     ) -> InstallationView:
+        changes.check(user.user_id)
+        await access.administered(installation_id, user)
         decision = await store.ask(installation_id, message)
         if decision is None:
             raise refusals.installation_not_found()

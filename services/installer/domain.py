@@ -1,8 +1,8 @@
 """One installation: what its document holds.
 
 Everything about one installation is in one document, so that one compare-and-set write on `version` changes
-state, outbox and due time together. `documents.py` turns an `Installation` into a document, and two of them into
-the update that leads from one to the other. Only the pure core changes one, on a copy of its own.
+state, outbox and due time together. `storage/documents.py` turns an `Installation` into a document, and two of them
+into the update that leads from one to the other. Only the pure core changes one, on a copy of its own.
 """
 
 from copy import copy
@@ -22,6 +22,8 @@ SCHEMA = 1
 HISTORY_LIMIT = 50
 APPLIED_LIMIT = 32
 LOOSE_LIMIT = 8
+SETTINGS_LIMIT = 200_000
+"""Bytes of an installation's settings as JSON; as much as a manifest may have, which declares them."""
 TEXT_LIMIT = 1024
 """Bytes kept of an add-on's answer."""
 
@@ -208,12 +210,12 @@ class Installation:
     steps: int = 0
     """History entries so far, those in the log collection included."""
     history: tuple[dict[str, Any], ...] = ()
-    """The newest `HISTORY_LIMIT` of them; what they hold: `draft.Step`."""
+    """The newest `HISTORY_LIMIT` of them; what they hold: `saga.draft.Step`."""
     applied: tuple[str, ...] = ()
     """Ids of the messages that were applied."""
     outbox: tuple[dict[str, Any], ...] = ()
     parked: tuple[dict[str, Any], ...] = ()
-    """Inputs that met a process too old for this document; see `parking.py`."""
+    """Inputs that met a process too old for this document; see `storage/parking.py`."""
 
     def copy(self) -> "Installation":
         """Another one with the same values."""

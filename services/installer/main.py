@@ -86,7 +86,13 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         title="Souk installer",
         version="1",
         settings=platform,
-        routers=routers(store, known, health, keys=keys, signer=signer, clock=clock),
+        routers=routers(
+            *(store, known, health),
+            keys=keys,
+            signer=signer,
+            clock=clock,
+            changes_per_minute=settings.changes_per_minute,
+        ),
         description="Installations: where an add-on can go, asking for it, watching it, undoing it.",
     )
     api.state.verifier = users.verifier

@@ -59,6 +59,9 @@ class InstallerSettings(ServiceSettings):
     # By data region, where it differs, as JSON: {"eu": {"api_url": "https://...", "backend_url": "https://..."}}
     region_urls: dict[str, dict[Literal["api_url", "backend_url"], Url]] = Field(default_factory=dict)
 
+    # Requests, cancels, retries and uninstalls of one person, per process: on average; for once ten times as many.
+    changes_per_minute: int = Field(default=60, ge=1)
+
     # --- how long an outcome may take --------------------------------------------------------------------------
     # The first question to auth cannot be sent while Kafka is away; that long a request is kept.
     request_deadline: Some = timedelta(hours=24)

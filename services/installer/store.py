@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Protocol
 
+import structlog
 from pymongo import IndexModel, UpdateOne
 
 from services.installer.domain import SCHEMA, Installation
@@ -31,6 +32,7 @@ from services.installer.storage.requests import (
 )
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
+from shared.plumbing.errors import Unavailable
 from shared.plumbing.mongo import Database, ensure_indexes, insert_new
 from shared.plumbing.outbox import OUTBOX_INDEX, Clearing, clear_pipeline
 from shared.plumbing.state_relay import STATE_INDEXES
@@ -59,13 +61,18 @@ INDEXES = (
     OUTBOX_INDEX,
     *STATE_INDEXES,
 )
+log = structlog.get_logger()
+
 __all__ = ["AlreadyLive", "ContentionError", "Inserted", "InstallationStore", "NewerSchemaError", "Present"]
 
 RECENT = 10_000
 
 
-class NewerSchemaError(Exception):
+class NewerSchemaError(Unavailable):
     """A newer release has written this document; this process must not decide about it."""
+
+    def __init__(self) -> None:
+        super().__init__("newer-release", "A newer release looks after this", "Repeat it.", retry_after=5)
 
 
 class Announce(Clearing, Protocol):
@@ -120,7 +127,7 @@ class InstallationStore(InstallationQueries):
         """Apply one input (cancel, retry, uninstall, redelivery); gathers concurrent callers. None: no such one."""
         decision = await self._asks.submit((installation_id, message))
         if decision is None and await self.collection.find_one({"_id": installation_id}, {"_id": 1}) is not None:
-            raise NewerSchemaError(installation_id)
+            raise NewerSchemaError
         return decision
 
     async def apply(self, inputs: Sequence[tuple[str, Input]]) -> list[Decision | None]:
@@ -155,7 +162,8 @@ class InstallationStore(InstallationQueries):
             todo = {one: positions for one, positions in todo.items() if one in lost}
             if not todo:
                 return results
-        raise ContentionError(", ".join(list(todo)[:3]))
+        log.warning("installations_contended", installations=list(todo)[:3])
+        raise ContentionError
 
     async def peek(self, ids: Sequence[str]) -> dict[str, Installation]:
         """Installations as this process last knew them: for looking around, not for truth. `apply` finds out."""

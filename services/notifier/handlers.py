@@ -9,6 +9,7 @@ from services.notifier.domain import MAIL_FOR, Urgency, mail_id
 from services.notifier.feed_store import FeedStore, entry
 from services.notifier.mail import SECURITY_NOTICE
 from services.notifier.mail_store import MailStore
+from services.notifier.mail_texts import ENGLISH
 from services.notifier.notice_store import NoticeStore
 from services.notifier.outages import Patience, observe
 from services.notifier.timers import Bell
@@ -23,7 +24,7 @@ from shared.plumbing.records import DataFault
 
 log = structlog.get_logger()
 
-TEMPLATES = frozenset({"verify-email", "account-exists", SECURITY_NOTICE})
+TEMPLATES = frozenset({*ENGLISH.ordered, SECURITY_NOTICE})
 
 
 class MailOrders:
@@ -59,6 +60,7 @@ class MailOrders:
                     "sealed_link": command.sealed_link,
                     "created_at": now,
                     "expires_at": expires_at,
+                    "link_until": command.expires_at,
                     "due_at": now,
                     "correlation_id": envelope.correlation_id,
                 }

@@ -76,8 +76,8 @@ class Writer:
     def link_mail(self, template: str, link: str, until: datetime, locale: str) -> Letter:
         """A mail that auth ordered. Raises KeyError for a template that does not exist."""
         texts = texts_for(locale)
-        text = {"verify-email": texts.verify_email, "account-exists": texts.account_exists}[template]
-        return self._letter(texts, (self._entry(text, link, product=self._product, until=_moment(until)),))
+        values = {"product": self._product, "until": _moment(until)}
+        return self._letter(texts, (self._entry(texts.ordered[template], link, **values),))
 
     def security_notice(self, kind: str, link: str, at: datetime, locale: str) -> Letter:
         """Something happened to an account; of a kind that we do not know, that something did."""
@@ -148,7 +148,7 @@ class Writer:
             name: one_line(value, _VALUE_CHARS if name in ("what", "then") else 100) for name, value in values.items()
         }
         before, after = (tuple(line.format(**shown) for line in lines) for lines in (text.before, text.after))
-        return Entry(text.subject.format(**shown), before, text.link, url, after)
+        return Entry(text.subject.format(**shown), before, text.link.format(**shown), url, after)
 
     def _letter(self, texts: Texts, entries: tuple[Entry, ...], **more: Any) -> Letter:
         footer = [texts.footer.format(product=self._product)]

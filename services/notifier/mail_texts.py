@@ -33,8 +33,8 @@ class Texts:
 
     language: str
     """For readers aloud: a BCP 47 tag."""
-    verify_email: Text
-    account_exists: Text
+    ordered: Mapping[str, Text]
+    """What auth orders, by template."""
     security_notice: Text
     security_kinds: Mapping[str, str]
     """What happened, by auth's name for it."""
@@ -57,24 +57,95 @@ _AGAIN = "Start the install again from the add-on's page."
 
 ENGLISH = Texts(
     language="en",
-    verify_email=Text(
-        subject="Confirm your e-mail address for {product}",
-        before=(
-            "Somebody, hopefully you, used this address to create an account at {product}.",
-            "Open this link to confirm that the address is yours. It works once, until {until}.",
+    ordered={
+        "verify-email": Text(
+            subject="Confirm your e-mail address for {product}",
+            before=(
+                "Somebody, hopefully you, used this address to create an account at {product}.",
+                "Open this link to confirm that the address is yours. It works once, until {until}.",
+            ),
+            link="Confirm my address",
+            after=("If that was not you, do nothing: without the link the account stays closed.",),
         ),
-        link="Confirm my address",
-        after=("If that was not you, do nothing: without the link the account stays closed.",),
-    ),
-    account_exists=Text(
-        subject="You already have an account at {product}",
-        before=(
-            "Somebody, probably you, tried to create an account at {product} with this address.",
-            "It already has one, so nothing was changed. Log in as usual.",
+        "account-exists": Text(
+            subject="You already have an account at {product}",
+            before=(
+                "Somebody, probably you, tried to create an account at {product} with this address, or to move one.",
+                "It already has one, so nothing was changed. Log in as usual.",
+            ),
+            link="Log in",
+            after=("If that was not you, there is nothing to do.",),
         ),
-        link="Log in",
-        after=("If that was not you, there is nothing to do.",),
-    ),
+        "email-change": Text(
+            subject="Confirm your new e-mail address for {product}",
+            before=(
+                "Somebody, hopefully you, asked to make this the address of an account at {product}.",
+                "Open this link to do so. It works once, until {until}.",
+            ),
+            link="Use this address",
+            after=("If that was not you, do nothing: the link would move somebody else's account to your address.",),
+        ),
+        "email-change-asked": Text(
+            subject="Your account at {product} is to get another e-mail address",
+            before=(
+                "Somebody who is logged in to your account at {product} has asked to give it another address.",
+                "If that was you, there is nothing to do here: look for the mail at the new address.",
+                "If not, open this link, until {until}. It logs everybody out, and we mail you a way to log in again.",
+            ),
+            link="That was not me",
+        ),
+        "email-changed": Text(
+            subject="Your account at {product} has another e-mail address",
+            before=(
+                "Your account at {product} has another address now, as was asked for; this one belongs to it no more.",
+                "If that was not you, open this link, until {until}. It gives the account this address back.",
+                "It also logs everybody out, and we mail you a way to log in again.",
+            ),
+            link="That was not me",
+        ),
+        "email-change-undone": Text(
+            subject="An account at {product} does not have this e-mail address any more",
+            before=(
+                "The owner of an account at {product} has taken back that it got this address.",
+                "Nobody is logged in to it any more, and its password has ended.",
+            ),
+            link="Go to {product}",
+        ),
+        "password-reset": Text(
+            subject="Set a new password for {product}",
+            before=(
+                "Somebody, hopefully you, asked for a new password for your account at {product}.",
+                "Open this link to set one. It works once, until {until}, and logs everybody out.",
+            ),
+            link="Set a new password",
+            after=("If that was not you, do nothing: your password stays as it is.",),
+        ),
+        "password-at-product": Text(
+            subject="Logging in to {product}",
+            before=(
+                "Somebody, hopefully you, asked for a new password for your account at {product}.",
+                "It has none: you log in with the product that you use {product} for, and its password.",
+            ),
+            link="Log in",
+            after=("If that was not you, there is nothing to do.",),
+        ),
+        "password-changed": Text(
+            subject="Your password for {product} was changed",
+            before=(
+                "The password of your account at {product} was set, and everybody else was logged out.",
+                "If that was not you, ask for a new password at once, where one logs in.",
+            ),
+            link="Go to {product}",
+        ),
+        "account-deleted": Text(
+            subject="Your account at {product} is deleted",
+            before=(
+                "Your account at {product} was deleted, as was asked for by somebody logged in to it.",
+                "We keep nothing of you. With the same address you can create a new account at any time.",
+            ),
+            link="Go to {product}",
+        ),
+    },
     security_notice=Text(
         subject="Your account at {product}: please check what happened",
         before=("{what}", "That was on {at}. If it was you, there is nothing to do."),

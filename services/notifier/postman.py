@@ -29,6 +29,8 @@ from shared.plumbing.sealing import SealBroken, Sealer, SealExpired
 log = structlog.get_logger()
 
 MAILS = Counter("souk_mails_total", "Mails by kind and what became of them.", ("kind", "outcome"))
+FAREWELL = "account-deleted"
+"""The one mail that somebody whose account is gone still gets."""
 PER_CONNECTION = 5
 ASK_AGAIN_FOR_RECIPIENT = timedelta(seconds=30)
 AWAY_SECONDS = (1.0, 2.0, 5.0, 10.0, 30.0)
@@ -142,6 +144,8 @@ class Postman:
         now = self._clock.now()
         if now >= mail["expires_at"]:
             raise _Unwritable("too late", state=MailState.EXPIRED)
+        if account.get("deleted") and mail.get("template") != FAREWELL:
+            raise _Unwritable("the account is gone", state=MailState.EXPIRED)
         locale = mail.get("locale") or account.get("locale") or "en"
         letter = self._letter(mail, addons, workspaces, locale)
         address = self._address(mail, account)
@@ -155,7 +159,9 @@ class Postman:
             link = self._open(mail["sealed_link"], SEALED_LINK, mail)
             if mail["template"] == SECURITY_NOTICE:
                 return self._writer.security_notice(mail["about"], link, mail["at"], locale)
-            return self._writer.link_mail(mail["template"], link, mail["expires_at"], locale)
+            # Mails of before it was kept end with their link.
+            until = mail["link_until"] if "link_until" in mail else mail["expires_at"]
+            return self._writer.link_mail(mail["template"], link, until, locale)
         if mail["kind"] == "notice":
             key = mail["addon_key"]
             cause = mail["cause"]
@@ -178,7 +184,7 @@ class Postman:
             return self._open(mail["sealed_address"], SEALED_ADDRESS, mail)
         sealed = account.get("sealed_address")
         # Nobody is told of add-ons and workspaces at an address that somebody else may have given as theirs.
-        if sealed and account.get("verified") and not account.get("deleted"):
+        if sealed and account.get("verified"):
             return self._open(sealed, SEALED_ADDRESS, mail)
         raise self._no_recipient(mail)
 

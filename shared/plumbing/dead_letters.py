@@ -14,6 +14,7 @@ from aiokafka.errors import KafkaError
 from pymongo import IndexModel, UpdateOne
 
 from shared.plumbing.clock import Clock, ClockNotSetError
+from shared.plumbing.errors import Unavailable
 from shared.plumbing.metrics import DEAD_LETTERS
 from shared.plumbing.mongo import Collection, Document, ensure_indexes, is_infrastructure_fault
 from shared.plumbing.outcomes import Outcome, Subscription
@@ -31,7 +32,7 @@ _SEALED = re.compile(r"sealed:v\d+:[A-Za-z0-9_=-]+")
 def passes(exc: Exception) -> bool:
     """Whether the fault is the infrastructure's: it will pass, and the record is innocent."""
     return isinstance(
-        exc, ProducerUnavailableError | ClockNotSetError | KafkaError | OSError
+        exc, ProducerUnavailableError | ClockNotSetError | KafkaError | OSError | Unavailable
     ) or is_infrastructure_fault(exc)
 
 

@@ -55,7 +55,7 @@ class InputGuard:
 
     async def _read(self, receive: Receive) -> bytes:
         """Count what arrives: a chunked body declares no length, and a declared one may lie."""
-        body = b""
+        body = bytearray()  # a body in many small pieces would be copied as often
         while True:
             message = await receive()
             if message["type"] == "http.disconnect":
@@ -63,9 +63,9 @@ class InputGuard:
             chunk: bytes = message.get("body", b"")
             if len(body) + len(chunk) > self._max_body:
                 raise self._too_large()
-            body = body + chunk if body else chunk
+            body += chunk
             if not message.get("more_body"):
-                return body
+                return bytes(body)
 
     def _too_large(self) -> Problem:
         return Problem("body-too-large", 413, "The body is too large", f"At most {self._max_body} bytes are accepted.")

@@ -49,18 +49,10 @@ SCHEMA = {
         },
     },
 }
+# What every route that takes a user's token can answer, whether or not it needs one.
+_TOKEN_SLUGS = ("token-missing", "token-invalid", "token-expired", "scope-missing")
+_USER_SCHEME = "user"
 _DECLARED = re.compile(r"([45]\d\d) ([a-z0-9-]+)")
-
-
-def declare_scopes(document: dict[str, Any]) -> None:
-    """Add 403 `scope-missing` to every operation that takes a user's token, where the check stands too."""
-    for operations in document["paths"].values():
-        for operation in operations.values():
-            if {"user": []} in operation.get("security", ()):
-                (declared,) = problems("scope-missing").values()
-                known = operation["responses"].setdefault("403", declared)
-                if "`scope-missing`" not in known["description"]:
-                    known["description"] += ", `scope-missing`"
 
 
 def problems(*declared: str | int) -> dict[int | str, dict[str, Any]]:
@@ -78,3 +70,16 @@ def problems(*declared: str | int) -> dict[int | str, dict[str, Any]]:
         status: {"description": ", ".join(f"`{slug}`" for slug in names) or "A problem", "content": content}
         for status, names in sorted(slugs.items())
     }
+
+
+def tell_of_token_refusals(document: dict[str, Any]) -> None:
+    """Add to every operation that takes a user's token how that is refused. Doing it twice changes nothing."""
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            if not any(_USER_SCHEME in needed for needed in operation.get("security", ())):
+                continue
+            for status, answer in problems(*_TOKEN_SLUGS).items():
+                told = operation["responses"].setdefault(str(status), answer)
+                slugs = answer["description"].split(", ")
+                missing = [slug for slug in slugs if slug not in told["description"]]
+                told["description"] = ", ".join([told["description"], *missing])

@@ -3,6 +3,7 @@
 It ends with the last of these tests, because the threads that watch it disturb hypothesis.
 """
 
+import json
 import logging
 import os
 from collections.abc import Callable, Iterator
@@ -10,12 +11,16 @@ from pathlib import Path
 
 import pytest
 
+from deploy.local import ports
 from deploy.local.broker import Engine, choose
 from deploy.local.stack import Stack
+from tests.browser import chromium
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
 from tests.e2e.publisher_site import Site, publisher_site
 from tests.e2e.topics import Topics
+from tests.e2e.visitor import Visitor
+from tests.openid_provider import OpenIdProvider, running
 
 # What takes a minute in production takes a second or two here. Limits against abuse are not what is tried here,
 # and all tests come from one address.
@@ -25,10 +30,12 @@ QUICK = {
     "AUTH_LOG_INS_PER_MINUTE": "1000",
     "AUTH_CODES_PER_HOUR": "1000",
     "AUTH_MAILS_PER_HOUR": "1000",
+    "AUTH_REFRESHES_PER_MINUTE": "1000",
     "AUTH_WORKSPACES_PER_HOUR": "1000",
     "CATALOG_MANIFEST_DEADLINE_SECONDS": "5",
     "CATALOG_PUBLISHES_PER_MINUTE": "10000",
     "CATALOG_VISITS_PER_MINUTE": "100000",
+    "INSTALLER_CHANGES_PER_MINUTE": "10000",
     "INSTALLER_CALL_DEADLINE": "4",
     "INSTALLER_RETRY_SCHEDULE": "0,0.5,1,2,5",
     "INSTALLER_CLEANUP_SCHEDULE": "0,0.5,1,2,5",
@@ -55,7 +62,38 @@ def site() -> Iterator[Site]:
 
 
 @pytest.fixture(scope="package")
-def stack(run_folder: Path, site: Site) -> Iterator[Stack]:
+def providers() -> dict[str, OpenIdProvider]:
+    """OpenID providers that the stack knows; each runs when a test asks for it."""
+    port = ports.free(["globe", "island"])
+    return {
+        "globe": OpenIdProvider(
+            "globe",
+            port["globe"],
+            settings={
+                "product": "globe",
+                "trusted_email": True,
+                "region": "ca",  # the sample product has the usual ones
+                "regions": ["nz"],
+                "addresses": ["globe.example", "*.globe.example"],
+                "second_factor_amr": ["mfa"],
+                "directory_token": "globe-directory-token",
+            },
+        ),
+        "island": OpenIdProvider(
+            "island",
+            port["island"],
+            create=False,
+            settings={
+                "region": "is",
+                "addresses": ["127.0.0.1"],
+                "registration_url": f"http://127.0.0.1:{port['island']}/register?back={{back}}",
+            },
+        ),
+    }
+
+
+@pytest.fixture(scope="package")
+def stack(run_folder: Path, site: Site, providers: dict[str, OpenIdProvider]) -> Iterator[Stack]:
     """All parts, with two notifiers behind the gateway."""
     broker = choose(os.environ.get("LOCAL_KAFKA", "auto"))
     made = Stack.create(
@@ -66,9 +104,12 @@ def stack(run_folder: Path, site: Site) -> Iterator[Stack]:
         replicas={} if broker.engine is Engine.EMBEDDED else {"notifier": 2},
         env=dict(QUICK),
     )
-    ports = [made.plan.ports["product"], made.plan.ports["addon"]]
-    allowed = [f"{host}:{port}" for port in ports for host in ("localhost", "127.0.0.1")]
-    made.plan.env["SOUK_OUTGOING_ALLOW"] = ",".join([*allowed, site.url.removeprefix("http://")])
+    samples = [made.plan.ports["product"], made.plan.ports["addon"]]
+    allowed = [f"{host}:{port}" for port in samples for host in ("localhost", "127.0.0.1")]
+    others = [address.removeprefix("http://") for address in (site.url, *(one.issuer for one in providers.values()))]
+    made.plan.env["SOUK_OUTGOING_ALLOW"] = ",".join([*allowed, *others])
+    known = json.loads(made.service_env("auth")["AUTH_PROVIDERS"])
+    made.plan.env["AUTH_PROVIDERS"] = json.dumps([*known, *(one.configured for one in providers.values())])
     try:
         made.start()
         yield made
@@ -91,6 +132,27 @@ def marketplace(stack: Stack, topics: Topics, site: Site) -> Iterator[Marketplac
     made.open_accounts()
     yield made
     made.close()
+
+
+@pytest.fixture(scope="package")
+def globe(stack: Stack, providers: dict[str, OpenIdProvider]) -> Iterator[OpenIdProvider]:
+    """A provider whose word on addresses counts, and which offers a sign-up."""
+    with running(providers["globe"], stack.plan.public_url) as started:
+        yield started
+
+
+@pytest.fixture(scope="package")
+def island(stack: Stack, providers: dict[str, OpenIdProvider]) -> Iterator[OpenIdProvider]:
+    """A provider whose word on addresses does not count."""
+    with running(providers["island"], stack.plan.public_url) as started:
+        yield started
+
+
+@pytest.fixture
+def visitor(marketplace: Marketplace) -> Iterator[Visitor]:
+    """Somebody new, with a browser."""
+    with chromium() as context:
+        yield Visitor(context, marketplace.url)
 
 
 @pytest.fixture(scope="package")

@@ -94,6 +94,32 @@ class Marketplace:
         person.open_account(self.mailbox)
         return person
 
+    def customer_of_the_product(self, name: str) -> Caller:
+        """Somebody who came by *Log in with the product*, and has verified the address."""
+        person = self.person(name)
+        fields = {"email": person.email, "name": name, "password": person.password, "region": "eu"}
+        person.browser.post(f"{self.product_url}/signup", data=fields).raise_for_status()
+        person.log_in_with_product("acme")
+        person.open_link(self.mailbox.wait(person.email, "confirm"))
+        person.log_in_with_product("acme")
+        person.user_id = person.call("GET", "/api/auth/v1/me")["id"]
+        return person
+
+    def pushed(self, owner: Caller, **fields: Any) -> str:
+        """A fresh workspace of the product's; `members` are e-mail addresses with role."""
+        body = {"name": f"Wing {secrets.token_hex(4)}", **fields}
+        made = httpx.post(
+            f"{self.product_url}/api/workspaces", json=body, auth=(owner.email, owner.password), timeout=20
+        )
+        made.raise_for_status()
+        pushed: str = made.json()["id"]
+        return pushed
+
+    def change_at_the_product(self, owner: Caller, workspace: str, **fields: Any) -> None:
+        """Which the product pushes."""
+        where = f"{self.product_url}/api/workspaces/{workspace}"
+        httpx.patch(where, json=fields, auth=(owner.email, owner.password), timeout=20).raise_for_status()
+
     def workspace(self, owner: Caller | None = None) -> str:
         """A fresh local workspace."""
         body = {"name": f"Room {secrets.token_hex(4)}"}
@@ -120,6 +146,20 @@ class Marketplace:
             return next((dict(row) for row in answer["workspaces"] if row["workspace_id"] == workspace), None)
 
         found: dict[str, Any] = eventually(look, f"{workspace} in the preflight of {key}")
+        return found
+
+    def look(self, key: str, person: Caller, workspace: str | None = None) -> dict[str, Any]:
+        """The whole preflight, as soon as the installer knows the add-on and the person."""
+        params = {"addon": key} | ({"workspace": workspace} if workspace else {})
+
+        def look() -> dict[str, Any] | None:
+            answer = person.send("GET", "/api/installer/v1/preflight", params=params)
+            if answer.status_code == 404 and answer.json()["slug"].endswith("-not-known-yet"):
+                return None
+            assert answer.status_code == 200, answer.text
+            return dict(answer.json())
+
+        found: dict[str, Any] = eventually(look, f"the preflight of {key}")
         return found
 
     def snapshot(self, workspace: str) -> dict[str, Any]:

@@ -40,14 +40,7 @@ def test_an_account_opens_by_the_mailed_link_once(marketplace: Marketplace) -> N
 @pytest.fixture(scope="module")
 def customer_of_the_product(marketplace: Marketplace) -> Caller:
     """Somebody who came by *Log in with the product*."""
-    fay = marketplace.person("Fay")
-    fields = {"email": fay.email, "name": "Fay", "password": fay.password, "region": "eu"}
-    fay.browser.post(f"{marketplace.product_url}/signup", data=fields).raise_for_status()
-    fay.log_in_with_product("acme")
-    fay.open_link(marketplace.mailbox.wait(fay.email, "confirm"))
-    fay.log_in_with_product("acme")
-    fay.user_id = fay.call("GET", "/api/auth/v1/me")["id"]
-    return fay
+    return marketplace.customer_of_the_product("Fay")
 
 
 def test_a_customer_of_the_product_logs_in_with_it(marketplace: Marketplace, customer_of_the_product: Caller) -> None:

@@ -77,3 +77,16 @@ def test_every_problem_slug_of_the_code_is_documented() -> None:
 def test_openapi_documents_name_no_machine() -> None:
     for path in (ROOT / "docs" / "openapi").glob("*.json"):
         assert "servers" not in json.loads(path.read_text()), path
+
+
+def test_every_route_that_takes_a_users_token_tells_how_it_refuses_one() -> None:
+    untold = [
+        f"{path.stem}: {method} {route}"
+        for path in (ROOT / "docs" / "openapi").glob("*.json")
+        for route, operations in json.loads(path.read_text())["paths"].items()
+        for method, told in operations.items()
+        if any("user" in needed for needed in told.get("security", ()))
+        and "`token-expired`" not in told["responses"].get("401", {}).get("description", "")
+    ]
+
+    assert untold == []

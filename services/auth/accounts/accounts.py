@@ -1,14 +1,13 @@
 """What people do with their accounts, each step one write. Nobody learns from the answers who has an account."""
 
-import asyncio
 import contextlib
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 import structlog
 
 from services.auth.accounts.links import Links
 from services.auth.accounts.passwords import Passwords
+from services.auth.accounts.quiet import at_least
 from services.auth.accounts.rules import credentials, new_account, registered, sign_up_again, verify_by_link, with_link
 from services.auth.accounts.store import Users
 from services.auth.domain import Account, Cause, Change
@@ -23,6 +22,7 @@ log = structlog.get_logger()
 
 LOG_IN_REFUSED = "log-in-refused"
 RESEND_PATH = "/api/auth/v1/verify-email/resend"
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,18 @@ class Accounts:
 
     async def sign_up(self, wish: SignUp, cause: Cause) -> None:
         """Make an account, or tell the owner of the address, by mail only, that there is one."""
-        async with _at_least(self._quiet_seconds):
+        async with at_least(self._quiet_seconds):
             key = address_key(wish.email)
             hashed = await self._passwords.hash_for(key, wish.password)
-            known = await self._users.by_address(key)
-            if known is None:
-                if await self._create(wish, hashed, cause):
-                    return
-                known = await self._users.by_address(key)  # somebody was faster with the same address
-            if known is not None:
-                await self._known_signs_up(known, hashed, cause)
+            for _ in range(_TRIES):
+                known = await self._users.by_address(key)
+                if known is not None:
+                    with contextlib.suppress(NotFound):  # deleted at this moment, and its address free
+                        return await self._known_signs_up(known, hashed, cause)
+                elif await self._create(wish, hashed, cause):
+                    return None
+                # Else somebody was faster with the same address.
+            return None
 
     async def resend(self, email: str, cause: Cause) -> None:
         """Mail another link, if there is an unverified account."""
@@ -79,15 +81,16 @@ class Accounts:
             link, mail = self._links.make(account, account.password, account.identities)
             return Change({"links": with_link(account, link, self._clock.now())}, (mail,), public=False)
 
-        async with _at_least(self._quiet_seconds):
+        async with at_least(self._quiet_seconds):
             known = await self._users.by_address(address_key(email))
             if known is not None:
-                await self._users.change(known.id, decide, cause)
+                with contextlib.suppress(NotFound):  # deleted at this moment
+                    await self._users.change(known.id, decide, cause)
 
     async def verify(self, token: str, cause: Cause) -> Account:
         """Use a mailed link. Raises 404 `link-unknown`, 410 `link-used`, 410 `link-expired`."""
         owner = link_owner(token)
-        if owner is None or await self._users.by_id(owner) is None:
+        if owner is None or await self._users.by_id(owner, standing=True) is None:
             raise NotFound("link-unknown", "This link is not one of ours", "Perhaps it was cut; ask for a new one.")
         hashed = digest(token)
         account = await self._users.change(
@@ -159,13 +162,3 @@ def refuse_unverified(account: Account) -> None:
             "Use the link that was mailed to you, or ask for another one.",
             resend=RESEND_PATH,
         )
-
-
-@contextlib.asynccontextmanager
-async def _at_least(seconds: float) -> AsyncIterator[None]:
-    """Answer no sooner than this: what was found and written must not show in the time it took."""
-    until = asyncio.get_running_loop().time() + seconds
-    try:
-        yield
-    finally:
-        await asyncio.sleep(until - asyncio.get_running_loop().time())

@@ -1,6 +1,7 @@
 """The few pages that a person sees outside the web client: no script, and nothing loaded from elsewhere."""
 
 import html
+from dataclasses import dataclass
 from typing import Final
 
 from fastapi.responses import HTMLResponse
@@ -17,23 +18,56 @@ _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title><style>
 body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}}
-button{{font:inherit;padding:.5rem 1.2rem}}
+button,input{{font:inherit;padding:.5rem 1.2rem}}
 </style></head><body><h1>{title}</h1>{body}</body></html>
 """
 
 
-def confirm_page(action: str, token: str) -> HTMLResponse:
-    """Asks for a click: mail scanners follow links, and only the click may use this one."""
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What a page asks for a click about: mail scanners follow links, and only the click may use this one."""
+
+    title: str
+    text: str
+    button: str
+    field: str = ""
+    """An input beside the button, in HTML."""
+
+
+VERIFY: Final = Question("Confirm your e-mail address", "Confirm that this address is yours.", "Confirm my address")
+CHANGE: Final = Question(
+    "Confirm your new e-mail address",
+    "From then on this is the address of your account.",
+    "Use this address",
+)
+UNDO: Final = Question(
+    "Was that not you?",
+    "Your account gets this address back, everybody is logged out of it, and its password counts no more: "
+    "we mail you a link to set another one.",
+    "Give me my account back",
+)
+RESET: Final = Question(
+    "Set a new password",
+    "Everybody is logged out of your account then.",
+    "Set the password",
+    '<p><label>New password, at least 10 characters<br><input type="password" name="password" required minlength="10" '
+    'maxlength="1000" autocomplete="new-password"></label></p>',
+)
+
+
+def confirm_page(question: Question, action: str, token: str) -> HTMLResponse:
+    """Asks, and uses nothing."""
     body = (
         f'<form method="post" action="{html.escape(action)}">'
         f'<input type="hidden" name="token" value="{html.escape(token)}">'
-        "<p>Confirm that this address is yours.</p><button>Confirm my address</button></form>"
+        f"<p>{html.escape(question.text)}</p>{question.field}<button>{html.escape(question.button)}</button></form>"
     )
-    return _page("Confirm your e-mail address", body)
+    return _page(question.title, body)
 
 
-def verified_page(home: str) -> HTMLResponse:
-    return _page("Thank you", f'<p>Your address is confirmed. <a href="{html.escape(home)}">Log in</a>.</p>')
+def done_page(text: str, home: str) -> HTMLResponse:
+    """Says what was done, and leads on."""
+    return _page("Thank you", f'<p>{html.escape(text)} <a href="{html.escape(home)}">Log in</a>.</p>')
 
 
 def refused_page(status: int, title: str, detail: str) -> HTMLResponse:

@@ -1,14 +1,16 @@
 """The accounts: who is found by what, and what others need to know of many at once."""
 
-from collections.abc import Sequence
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
-from services.auth.domain import Account, Cause
+from services.auth.accounts.erasing import TOMBSTONE
+from services.auth.domain import Account, Cause, Change
 from services.auth.security.store import SecurityLog
-from services.auth.store import Documents
+from services.auth.store import Also, Documents
+from shared.contracts import topics
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import NotFound
-from shared.plumbing.mongo import Database, Document
+from shared.plumbing.mongo import Database, Document, DriverSession
 from shared.plumbing.outbox import OutboxRelay
 from shared.plumbing.state_relay import StateRelay
 
@@ -33,6 +35,30 @@ class Users(Documents[Account]):
             log=SecurityLog(database, clock),
             missing=account_not_found,
         )
+
+    async def get(self, document_id: str) -> Account:
+        """The account of this id. Raises 404 `account-not-found`, of a deleted one too."""
+        account = await self.by_id(document_id, standing=True)
+        if account is None:
+            raise account_not_found()
+        return account
+
+    async def change(
+        self,
+        document_id: str,
+        decide: Callable[[Account], Change | None],
+        cause: Cause,
+        *,
+        also: Also | None = None,
+    ) -> Account:
+        """As `Documents.change`; nothing is written to a tombstone. Raises 404 `account-not-found` there."""
+
+        def of_the_living(account: Account) -> Change | None:
+            if account.deleted_at is not None:
+                raise account_not_found()
+            return decide(account)
+
+        return await super().change(document_id, of_the_living, cause, also=also)
 
     async def by_id(self, user_id: str, *, standing: bool = False) -> Account | None:
         """The account of this id; with `standing` only if it is not deleted."""
@@ -63,7 +89,7 @@ class Users(Documents[Account]):
     async def facts(self, user_ids: Sequence[str]) -> dict[str, Document]:
         """What a workspace check asks, by user id; deleted accounts are missing."""
         which = {"_id": {"$in": list(user_ids)}, "deleted_at": None}
-        found = self._collection.find(which, {"verified_at": 1, "two_factor": 1})
+        found = self._collection.find(which, {"verified_at": 1, "two_factor": 1, "vouched_by": 1})
         return {document["_id"]: document async for document in found}
 
     async def of_subjects(self, provider: str, subjects: Sequence[str]) -> dict[str, str]:
@@ -86,3 +112,38 @@ class Users(Documents[Account]):
     async def unsettled(self, before: datetime, limit: int) -> list[tuple[str, Cause]]:
         """Accounts whose identities changed before then and are not settled, each with the request behind that."""
         return await self._caused({"identities_changed_at": {"$type": "date", "$lt": before}}, limit)
+
+    async def erase(
+        self, user_id: str, decide: Callable[[Account], Change], cause: Cause, *, also: Also | None = None
+    ) -> None:
+        """Make a tombstone as `decide` says, and leave nothing else in the document; mails that waited are not sent.
+
+        `also` as in `Documents.change`. Raises what it and `decide` raise, and 404 `account-not-found`.
+        """
+
+        async def everything(session: DriverSession) -> None:
+            await self._leave_a_tombstone(user_id, session)
+            if also is not None:
+                await also(session)
+
+        await self.change(user_id, decide, cause, also=everything)
+
+    async def _leave_a_tombstone(self, user_id: str, session: DriverSession) -> None:
+        which = {"_id": user_id}
+        document = await self._collection.find_one(which, session=session) or {}
+        newest = f"{user_id}:v{document['version']}:"
+        old = {"topic": topics.AUTH_MAIL.name, "id": {"$not": {"$regex": f"^{newest}"}}}
+        gone = dict.fromkeys(document.keys() - TOMBSTONE, "")
+        await self._collection.update_one(
+            which, {"$pull": {"outbox": old}, **({"$unset": gone} if gone else {})}, session=session
+        )
+
+    async def unerased(self, now: datetime, limit: int) -> list[tuple[str, Cause]]:
+        """Tombstones of which something may be kept elsewhere, each with the request behind it."""
+        return await self._caused({"erase_at": {"$type": "date", "$lte": now}}, limit)
+
+    async def settle_erased(self, user_id: str, now: datetime, last: timedelta) -> None:
+        """Everything was erased just now; to be looked at once more when `last` has passed since the deletion."""
+        later: Document = {"$add": ["$deleted_at", int(last / timedelta(milliseconds=1))]}
+        again: Document = {"$cond": [{"$gt": [later, now]}, later, "$$REMOVE"]}
+        await self._collection.update_one({"_id": user_id}, [{"$set": {"erase_at": again}}])

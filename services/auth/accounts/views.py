@@ -1,13 +1,16 @@
 """What clients send and get: accounts."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import StringConstraints
 
-from services.auth.domain import Account
-from services.auth.texts import Address, DisplayName, Locale, Password
+from services.auth.accounts.export import ELSEWHERE
+from services.auth.domain import PUBLISHER, Account
+from services.auth.texts import Address, DisplayName, GivenPassword, Locale, Password
 from services.auth.views import Asked, Told
+from services.auth.workspaces.parting import Held, Parting
 
 
 class NewAccount(Asked):
@@ -25,6 +28,21 @@ class LinkToken(Asked):
     token: Annotated[str, StringConstraints(max_length=200)]
 
 
+class NewPassword(LinkToken):
+    password: Password
+
+
+class ChangePassword(Asked):
+    current_password: GivenPassword | None = None
+    """Needed where there is one."""
+    new_password: Password
+
+
+class ConfirmedDeletion(Asked):
+    confirm: Address
+    """The account's own address, so that nobody ends an account by one wrong click."""
+
+
 class Profile(Asked):
     display_name: DisplayName | None = None
     locale: Locale | None = None
@@ -38,6 +56,82 @@ class Accepted(Told):
 
 class Verified(Told):
     verified: Literal[True] = True
+
+
+class Done(Told):
+    done: Literal[True] = True
+
+
+class HeldWorkspace(Told):
+    id: str
+    name: str
+
+
+class HeldWorkspaces(Told):
+    total: int
+    first: tuple[HeldWorkspace, ...]
+    """A hundred at most."""
+
+    @classmethod
+    def of(cls, held: Sequence[Held]) -> Self:
+        return cls(total=len(held), first=tuple(HeldWorkspace(id=one.id, name=one.name) for one in held[:100]))
+
+
+class DeletionEffects(Told):
+    """What the end of the account would mean, as things are now."""
+
+    possible: bool
+    blocked_by: HeldWorkspaces
+    """Others are in these workspaces and the caller is the last owner: somebody else is to be made one first."""
+    deleted_workspaces: HeldWorkspaces
+    """Nobody else is in these: they end with the account, and their add-ons are uninstalled."""
+    left_workspaces: HeldWorkspaces
+    """What was installed in these stays, whoever asked for it."""
+    product_workspaces: HeldWorkspaces
+    """Nothing changes in these at the product; here they are seen no more."""
+    publisher: bool
+    """Whether the account may publish: its add-ons stay published, and nobody but an operator can change them."""
+    publishes_at: str
+    """Where the add-ons are listed, to withdraw them before."""
+
+    @classmethod
+    def of(cls, account: Account, parting: Parting) -> Self:
+        return cls(
+            possible=not parting.blocked,
+            blocked_by=HeldWorkspaces.of(parting.blocked),
+            deleted_workspaces=HeldWorkspaces.of(parting.ended),
+            left_workspaces=HeldWorkspaces.of(parting.left),
+            product_workspaces=HeldWorkspaces.of(parting.product),
+            publisher=PUBLISHER in account.roles,
+            publishes_at=ELSEWHERE["add_ons"],
+        )
+
+
+class ExportedAccount(Told):
+    id: str
+    email: str
+    display_name: str
+    locale: str
+    verified_at: datetime | None
+    two_factor: bool
+    two_factor_since: datetime | None
+    personal_tokens: list[dict[str, Any]]
+    has_password: bool
+    roles: tuple[str, ...]
+    created_at: datetime
+    sessions_valid_from: datetime
+
+
+class Exported(Told):
+    """All that auth keeps of the caller, but for secrets and their hashes."""
+
+    account: ExportedAccount
+    identities: list[dict[str, Any]]
+    sessions: list[dict[str, Any]]
+    security_log: list[dict[str, Any]]
+    workspaces: list[dict[str, Any]]
+    elsewhere: dict[str, str]
+    """Where the other services tell what they keep, by the same token."""
 
 
 class User(Told):
@@ -57,7 +151,7 @@ class User(Told):
             display_name=account.display_name,
             locale=account.locale,
             verified=account.verified,
-            two_factor=account.two_factor,
+            two_factor=account.protected,
             roles=account.roles,
         )
 

@@ -5,7 +5,7 @@ Refusals: 401 `login-failed` for an answer that cannot be trusted, 503 `provider
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Literal, NoReturn
 from urllib.parse import quote
 
 import structlog
@@ -44,6 +44,12 @@ class Person(BaseModel):
     email_verified: bool = False
     name: str = ""
     locale: str = ""
+    region: str = ""
+    address: str = ""
+    amr: frozenset[str] = frozenset()
+    """How they proved who they are (RFC 8176)."""
+    auth_time: int | None = None
+    """When they did, in seconds since 1970; a provider tells it when it was asked for a fresh log-in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,16 @@ class Attempt:
     verifier: str
 
 
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """What is asked of the provider beside who somebody is (OpenID Connect Core §3.1.2.1)."""
+
+    prompt: Literal["none", "login", "create"] | None = None
+    fresh: bool = False
+    """Whether only a log-in of this moment counts (`max_age=0`)."""
+    login_hint: str | None = None
+
+
 class OidcClient:
     """One provider, seen from here."""
 
@@ -64,9 +80,18 @@ class OidcClient:
         self._published = Published(settings, outgoing)
         self._clock = clock
 
-    async def authorization_url(self, attempt: Attempt) -> str:
+    async def offers_sign_up(self) -> bool:
+        """Whether its log-in can begin with its sign-up (Initiating User Registration via OpenID Connect 1.0)."""
+        return "create" in (await self._published.metadata()).prompt_values_supported
+
+    async def authorization_url(self, attempt: Attempt, asking: Asking = Asking()) -> str:
         """Where to send the browser."""
         metadata = await self._published.metadata()
+        more = {
+            "prompt": asking.prompt,
+            "max_age": "0" if asking.fresh else None,
+            "login_hint": asking.login_hint,
+        }
         url: str = prepare_grant_uri(
             metadata.authorization_endpoint,
             client_id=self.settings.client_id,
@@ -77,6 +102,7 @@ class OidcClient:
             nonce=attempt.nonce,
             code_challenge=create_s256_code_challenge(attempt.verifier),
             code_challenge_method="S256",
+            **{name: value for name, value in more.items() if value is not None},
         )
         return url
 
@@ -88,7 +114,13 @@ class OidcClient:
         tokens = await self._exchange(metadata, code, attempt)
         claims = await self._verified(str(tokens.get("id_token")), tokens, attempt)
         if "email" not in claims and metadata.userinfo_endpoint:
-            claims |= await self._userinfo(metadata.userinfo_endpoint, tokens, claims["sub"])
+            # What is signed wins, above all how and when somebody logged in.
+            claims = await self._userinfo(metadata.userinfo_endpoint, tokens, claims["sub"]) | claims
+        claims |= {
+            "region": _text(claims.get(self.settings.region_claim)),
+            "address": _text(claims.get(self.settings.address_claim)),
+            "amr": frozenset(one for one in _list(claims.get("amr")) if isinstance(one, str)),
+        }
         try:
             return Person.model_validate({name: value for name, value in claims.items() if value is not None})
         except ValidationError as exc:
@@ -145,6 +177,8 @@ class OidcClient:
     async def _userinfo(self, url: str, tokens: Mapping[str, Any], sub: str) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {tokens.get('access_token')}", "Accept": "application/json"}
         answer = await self._published.call("GET", url, headers)
+        if answer.status in (401, 403):  # such as after a code that was brought twice: both lose what it gave
+            self._refuse("the access token was refused at the userinfo endpoint")
         if answer.status != _OK:
             raise self._published.unavailable(f"status {answer.status} at the userinfo endpoint")
         found = self._published.json(answer)
@@ -157,3 +191,12 @@ class OidcClient:
         raise Unauthorized(
             "login-failed", f"The log-in with {self.settings.label} did not succeed", "Start again."
         ) from None
+
+
+def _text(claim: object) -> str:
+    """A claim that is only shown; one of another kind is nobody's reason to be refused."""
+    return claim if isinstance(claim, str) else ""
+
+
+def _list(claim: object) -> list[object]:
+    return claim if isinstance(claim, list) else []

@@ -9,6 +9,7 @@ from services.auth.accounts.links import Links
 from services.auth.accounts.rules import new_account, registered, verify_by_product
 from services.auth.accounts.store import Users
 from services.auth.domain import Account, Cause, Identity
+from services.auth.login import rules
 from services.auth.texts import address_key
 from services.auth.tokens import new_id
 from services.auth.workspaces.membership import Membership
@@ -22,23 +23,29 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Newcomer:
-    """What the product says of somebody, validated. `proven`: its word on the address counts."""
+    """What the product says of somebody, validated. `proven`: its word on the address counts.
+
+    `vouched`: it says that they have used a second factor, and its word counts.
+    """
 
     identity: Identity
     email: str
     display_name: str
     locale: str
     proven: bool
+    vouched: bool = False
 
 
 class ProductAccounts:
-    """Finds or makes the account of an identity."""
+    """Finds or makes the account of an identity, and moves identities."""
 
-    def __init__(self, users: Users, membership: Membership, links: Links, clock: Clock) -> None:
+    def __init__(self, users: Users, membership: Membership, links: Links, clock: Clock, *, passwords: bool) -> None:
+        """`passwords`: whether accounts can be entered by a password of ours."""
         self._users = users
         self._membership = membership
         self._links = links
         self._clock = clock
+        self._passwords = passwords
 
     async def arrive(self, newcomer: Newcomer, cause: Cause) -> Account:
         """The verified account of this identity, made at its first visit.
@@ -52,7 +59,9 @@ class ProductAccounts:
             account = await self._create(newcomer, cause) or await self._users.by_identity(who.provider, who.sub)
         if account is None:
             raise Conflict(
-                "email-taken", "Another account has this address", "Log in to that account with its password."
+                "email-taken",
+                "Another account has this address",
+                "Log in to that account, and add this product account there.",
             )
         if newcomer.proven and not account.verified and address_key(newcomer.email) == account.email_key:
             account = await self._users.change(
@@ -60,7 +69,50 @@ class ProductAccounts:
             )
             log.info("email_verified", user_id=account.id, method="product")
         refuse_unverified(account)
+        return await self._users.change(
+            account.id,
+            lambda newest: rules.logged_in(newest, who, vouched=newcomer.vouched, now=self._clock.now()),
+            cause,
+        )
+
+    async def add(self, user_id: str, identity: Identity, cause: Cause) -> Account:
+        """One more way to log in to this account, and what roles its workspaces give.
+
+        Raises 409 `product-account-taken`, 409 `too-many-product-accounts`.
+        """
+        holder = await self._users.by_identity(identity.provider, identity.sub)
+        if holder is not None and holder.id != user_id:
+            await self._users.change(holder.id, lambda one: rules.released(one, identity, self._clock.now()), cause)
+            await self._membership.after_identity(holder.id, cause)
+        try:
+            account = await self._users.change(
+                user_id, lambda newest: rules.add(newest, identity, self._clock.now()), cause
+            )
+        except Conflict as conflict:
+            if conflict.slug == "taken":  # by a log-in at the same moment
+                raise rules.taken() from None
+            raise
+        await self._membership.after_identity(user_id, cause)
+        log.info("product_account_added", user_id=user_id, provider=identity.provider)
         return account
+
+    async def remove(self, user_id: str, identity_id: str, cause: Cause) -> Account:
+        """One way to log in less; the roles that it gave go with it.
+
+        Raises 404 `product-account-not-found`, 409 `last-way-to-log-in`.
+        """
+        account = await self._users.change(
+            user_id,
+            lambda newest: rules.remove(newest, identity_id, self._clock.now(), passwords=self._passwords),
+            cause,
+        )
+        await self._membership.after_identity(user_id, cause)
+        log.info("product_account_removed", user_id=user_id)
+        return account
+
+    def is_last_way(self, account: Account) -> bool:
+        """Whether `remove` would refuse."""
+        return rules.is_last_way(account, passwords=self._passwords)
 
     async def _create(self, newcomer: Newcomer, cause: Cause) -> Account | None:
         """None if identity or address have an account already."""

@@ -20,6 +20,8 @@ _MAX_BODY = 262_144
 _FRESH_SECONDS = 3600.0
 # A key that is not known may be new, or made up by whoever sent the token.
 _UNKNOWN_KEY_SECONDS = 10.0
+# Whoever comes while a provider is down or slow does not wait in line for one more try each.
+_DOWN_SECONDS = 2.0
 _OK = 200
 
 PublicKey = RSAKey | ECKey | OKPKey
@@ -38,6 +40,7 @@ class Metadata(BaseModel):
     userinfo_endpoint: str | None = None
     token_endpoint_auth_methods_supported: tuple[str, ...] = ("client_secret_basic",)
     authorization_response_iss_parameter_supported: bool = False
+    prompt_values_supported: tuple[str, ...] = ()
 
 
 class Published:
@@ -50,15 +53,21 @@ class Published:
         self._keys: dict[str | None, PublicKey] = {}
         self._read_at = float("-inf")
         self._keys_read_at = float("-inf")
+        self._unknown_at = float("-inf")
+        self._failed_at = float("-inf")
+        self._keys_failed_at = float("-inf")
         self._reading = asyncio.Lock()
 
     async def metadata(self) -> Metadata:
         """Raises Unavailable `provider-unavailable` if it was never read and cannot be now."""
         async with self._reading:
             if time.monotonic() - self._read_at > _FRESH_SECONDS:
+                if self._metadata is None and time.monotonic() - self._failed_at < _DOWN_SECONDS:
+                    raise self.unavailable("it did not answer a moment ago")
                 try:
                     self._metadata = await self._discover()
                 except Unavailable:
+                    self._failed_at = time.monotonic()
                     if self._metadata is None:
                         raise
                 self._read_at = time.monotonic()
@@ -67,14 +76,24 @@ class Published:
             return self._metadata
 
     async def key(self, kid: str | None) -> PublicKey | None:
-        """The key of this id (without one: the only key there is). A new one is looked for, every 10 s at most."""
+        """The key of this id (without one: the only key there is). An unknown one is looked for, every 10 s at most.
+
+        So a rotation is met by the next log-in, however short before the keys were read.
+        """
         metadata = await self.metadata()
         async with self._reading:
-            age = time.monotonic() - self._keys_read_at
-            if age > _FRESH_SECONDS or (kid not in self._keys and age > _UNKNOWN_KEY_SECONDS):
+            now = time.monotonic()
+            stale = now - self._keys_read_at > _FRESH_SECONDS
+            unknown = kid not in self._keys and now - self._unknown_at > _UNKNOWN_KEY_SECONDS
+            if stale or unknown:
+                if not self._keys and now - self._keys_failed_at < _DOWN_SECONDS:
+                    raise self.unavailable("it did not tell its keys a moment ago")
+                if not stale:
+                    self._unknown_at = now
                 try:
                     self._keys = _keys(await self._get_json(metadata.jwks_uri))
                 except Unavailable:
+                    self._keys_failed_at = time.monotonic()
                     if not self._keys:
                         raise
                 self._keys_read_at = time.monotonic()

@@ -1,6 +1,6 @@
 """The security log: one document per event, kept for a year."""
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TypeVar
 
@@ -89,6 +89,16 @@ class SecurityLog:
             at, event_id = before
             which["$or"] = [{"at": {"$lt": at}}, {"at": at, "_id": {"$lt": event_id}}]
         return await self._events.find(which).sort([("at", -1), ("_id", -1)]).limit(limit).to_list()
+
+    async def all_of(self, user_id: str) -> AsyncIterator[Document]:
+        """Everything that is kept of the user, for the user, the newest first."""
+        told = {"_id": 0, **dict.fromkeys(("at", "kind", "details", "network", "user_agent"), 1)}
+        async for one in self._events.find({"user_id": user_id}, told).sort([("at", -1), ("_id", -1)]):
+            yield one
+
+    async def forget(self, user_id: str) -> None:
+        """Keep nothing of the user."""
+        await self._events.delete_many({"user_id": user_id})
 
 
 def _where_from(cause: Cause) -> Document:

@@ -6,6 +6,7 @@ import structlog
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.auth.accounts.accounts import Accounts
+from services.auth.accounts.local import LOCAL_ONLY
 from services.auth.accounts.store import Users
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.sessions import Sessions, ended_elsewhere, ended_everywhere, session_ended
@@ -47,8 +48,10 @@ def router(
     @api.post(
         "",
         status_code=201,
+        dependencies=LOCAL_ONLY,
         responses=problems(
             "401 credentials-wrong",
+            "403 local-accounts-off",
             "403 email-not-verified",
             "403 cross-site-request",
             "403 two-factor-needed",

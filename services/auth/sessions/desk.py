@@ -11,6 +11,7 @@ from services.auth.accounts.store import Users
 from services.auth.accounts.views import User
 from services.auth.domain import SECOND_FACTOR, Account, Change, PersonalToken, SecurityEvent
 from services.auth.factors.challenges import Challenges
+from services.auth.login.rules import vouch
 from services.auth.sessions.keyring import Keyring
 from services.auth.sessions.sessions import Client, RefreshReused, Session, Sessions, session_ended
 from services.auth.sessions.views import OpenSession
@@ -55,10 +56,20 @@ class Desk:
     ) -> OpenSession:
         """Start a session for somebody who has just proved who they are, by `amr`.
 
-        Raises 403 `two-factor-needed`, with what the log-in goes on with, if the account asks for a second factor.
+        Raises 403 `two-factor-needed`, with what the log-in goes on with, if the account asks for a second factor;
+        401 `session-ended` if what they proved has been made worthless meanwhile.
         """
         await self._challenges.require(account, client, amr)
+        proved = account.sessions_valid_from
+        if account.vouched_by is not None and SECOND_FACTOR not in amr:
+            # By this way in, nobody has asked for a second factor.
+            account = await self._users.change(account.id, lambda newest: vouch(newest, None, {}), cause(request))
         session = await self._sessions.start(account, device(request, client), amr, cause(request))
+        # Written first, looked at second: what has ended all sessions meanwhile may not have seen this one.
+        newest = await self._users.by_id(account.id, standing=True)
+        if newest is None or newest.sessions_valid_from > proved:
+            await self._sessions.end(account.id, session.id, "overtaken", cause(request))
+            raise session_ended()
         log.info("session_opened", user_id=account.id, session_id=session.id, client=client, amr=amr)
         return self._hand_out(account, session, response)
 
@@ -71,7 +82,7 @@ class Desk:
                 await self._warn(reused.user_id, request)
             raise
         account = await self._users.by_id(session.user_id, standing=True)
-        if account is None or session.created_at < account.sessions_valid_from:
+        if account is None or not session.stands_for(account):
             raise session_ended()
         if account.two_factor and SECOND_FACTOR not in session.amr:  # begun before the account had one
             raise session_ended()

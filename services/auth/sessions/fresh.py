@@ -1,6 +1,6 @@
 """Step-up: what endangers an account asks for a proof of a moment ago, not for a session that lies about."""
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -21,14 +21,23 @@ class Freshness:
 
     def check(self, principal: Principal) -> None:
         """Raises 403 `step-up-required`, which says where to prove it again."""
-        # A program proves nothing, and the moment in its token is that of its making.
-        if principal.scopes is not None or self._clock.now() - principal.proved_at > self._within:
-            raise Forbidden(
-                "step-up-required",
-                "Prove once more that it is you",
-                "Log-ins get old; this action asks for a proof of a moment ago.",
-                step_up=STEP_UP_PATH,
-            )
+        if principal.scopes is not None:  # a program proves nothing
+            raise _stale()
+        self.check_proof(principal.proved_at)
+
+    def check_proof(self, proved_at: datetime) -> None:
+        """As `check`, for a proof of that moment."""
+        if self._clock.now() - proved_at > self._within:
+            raise _stale()
+
+
+def _stale() -> Forbidden:
+    return Forbidden(
+        "step-up-required",
+        "Prove once more that it is you",
+        "Log-ins get old; this action asks for a proof of a moment ago.",
+        step_up=STEP_UP_PATH,
+    )
 
 
 async def require_fresh(request: Request, principal: CurrentUser) -> Principal:

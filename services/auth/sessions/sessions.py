@@ -36,6 +36,12 @@ class Session(Stored):
     rotated_at: datetime
     expires_at: datetime
     ended_at: datetime | None = None
+    kept_at: datetime | None = None
+    """When it was spared by something that ended the account's other sessions."""
+
+    def stands_for(self, account: Account) -> bool:
+        """Whether nothing has ended all sessions of the account since it began, or was spared."""
+        return (self.kept_at or self.created_at) >= account.sessions_valid_from
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +118,20 @@ class Sessions:
         if document is None or document["user_id"] != user_id:
             raise session_ended()
         return Session.model_validate(document)
+
+    async def keep(self, user_id: str, session_id: str) -> None:
+        """Spare this one of what has just ended all sessions of the account."""
+        await self._store.keep(session_id, user_id, self._clock.now())
+
+    async def standing(self, token: RefreshToken) -> Session | None:
+        """The session of a refresh token that has not been replaced for longer than the grace time."""
+        now = self._clock.now()
+        document = await self._store.find(token.session_id, now)
+        if document is None:
+            return None
+        late = document["count"] - token.count
+        newest = late == 0 or (late == 1 and now - document["rotated_at"] <= self._grace)
+        return Session.model_validate(document) if newest else None
 
     async def prove(self, session_id: str, amr: Sequence[str]) -> None:
         """Its owner has proved once more who they are. Raises 401 `session-ended`."""

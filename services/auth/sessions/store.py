@@ -1,11 +1,18 @@
 """The sessions' documents: one per family of refresh tokens."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
 from services.auth.domain import SECOND_FACTOR, Cause, SecurityEvent
 from services.auth.security.store import SecurityLog
 from shared.plumbing.mongo import Database, Document, DriverSession
+
+_TOLD: Document = {
+    "_id": 0,
+    "id": "$_id",
+    **dict.fromkeys(("client", "amr", "network", "user_agent", "created_at", "rotated_at", "expires_at"), 1),
+    **dict.fromkeys(("proved_at", "ended_at", "ended_because"), 1),
+}
 
 
 class SessionStore:
@@ -69,6 +76,20 @@ class SessionStore:
         """Whether the user has given both factors in this network lately."""
         which = {"user_id": user_id, "network": network, "amr": SECOND_FACTOR}
         return await self._sessions.find_one(which, {"_id": 1}) is not None
+
+    async def keep(self, session_id: str, user_id: str, now: datetime) -> None:
+        """Note that this family is spared."""
+        which = {**_standing(now), "_id": session_id, "user_id": user_id}
+        await self._sessions.update_one(which, {"$set": {"kept_at": now}})
+
+    async def all_of(self, user_id: str) -> AsyncIterator[Document]:
+        """What is kept of every family of the user, for the user, the newest first."""
+        async for one in self._sessions.find({"user_id": user_id}, _TOLD).sort("created_at", -1):
+            yield one
+
+    async def forget(self, user_id: str) -> None:
+        """Keep nothing of the user's families."""
+        await self._sessions.delete_many({"user_id": user_id})
 
     async def of(self, user_id: str, now: datetime, limit: int) -> list[Document]:
         """The user's standing families, the newest first."""

@@ -1,12 +1,14 @@
 """The workspaces: of ten thousand members only the entries that matter, and whose roles they are."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from services.auth.domain import Cause
 from services.auth.security.store import SecurityLog
 from services.auth.store import Documents
 from services.auth.workspaces.rules import Workspace, workspace_not_found
+from shared.contracts.auth import Role
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, Document
 from shared.plumbing.state_relay import StateRelay
@@ -20,6 +22,19 @@ _FACTS: Document = dict.fromkeys(
     ),
     1,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A workspace that somebody is in by one subject of its product."""
+
+    workspace_id: str
+    name: str
+    role: Role
+    others: int
+    """How many other entries that belong to accounts here are owners or admins."""
+    otherwise: bool
+    """Whether the user is in it by another subject too."""
 
 
 class Workspaces(Documents[Workspace]):
@@ -53,6 +68,30 @@ class Workspaces(Documents[Workspace]):
         which = {"_id": {"$in": list(workspace_ids)}, "deleted_at": None}
         found = self._collection.find(which, _entries_of(user_ids))
         return {document["_id"]: self.read(document) async for document in found}
+
+    async def held_by(self, provider: str, subject: str, user_id: str, limit: int) -> list[Held]:
+        """The provider's workspaces that the user is in by this subject."""
+        member = {"$elemMatch": {"subject": subject, "user_id": user_id}}
+        others = {"$and": [{"$ne": ["$$this.subject", subject]}, {"$gt": ["$$this.user_id", None]}]}
+        managing = {"$and": [others, {"$in": ["$$this.role", [Role.OWNER, Role.ADMIN]]}]}
+        own = {"$and": [others, {"$eq": ["$$this.user_id", user_id]}]}
+        pipeline: list[Document] = [
+            {"$match": {"provider": provider, "deleted_at": None, "members": member}},
+            {"$sort": {"_id": 1}},
+            {"$limit": limit},
+            {
+                "$project": {
+                    "name": 1,
+                    "held": _members_where({"$eq": ["$$this.subject", subject]}),
+                    "managing": {"$size": _members_where(managing)},
+                    "own": {"$size": _members_where(own)},
+                }
+            },
+        ]
+        return [
+            Held(one["_id"], one["name"], Role(one["held"][0]["role"]), one["managing"], one["own"] > 0)
+            async for one in await self._collection.aggregate(pipeline)
+        ]
 
     async def unresolved(self, workspace_id: str) -> Workspace | None:
         """The workspace, if its subjects are still to be looked up."""
@@ -94,6 +133,9 @@ class Workspaces(Documents[Workspace]):
         self._states.mark(ids)
 
 
+def _members_where(condition: Document) -> Document:
+    return {"$filter": {"input": "$members", "cond": condition}}
+
+
 def _entries_of(user_ids: Sequence[str]) -> Document:
-    theirs = {"$filter": {"input": "$members", "cond": {"$in": ["$$this.user_id", list(user_ids)]}}}
-    return {**_FACTS, "members": theirs}
+    return {**_FACTS, "members": _members_where({"$in": ["$$this.user_id", list(user_ids)]})}

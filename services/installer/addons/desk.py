@@ -10,6 +10,7 @@ from services.installer.addons.keys import AddOnKeys
 from services.installer.addons.settings import SettingRefusedError
 from services.installer.addons.tokens import Use
 from services.installer.delivery.prepared import Signer
+from services.installer.domain import SETTINGS_LIMIT
 from services.installer.saga.inputs import SettingsChanged, Verdict
 from services.installer.store import InstallationStore
 from services.installer.web.facts import role_in
@@ -75,6 +76,8 @@ class AddOnDesk:
         decision = await self._store.ask(caller.installation.id, SettingsChanged(values, request_id))
         if decision is None or decision.verdict is Verdict.NOT_ALLOWED:
             raise _not_active()
+        if decision.verdict is Verdict.TOO_LARGE:
+            raise AddOnProblem(400, f"All values together may have {SETTINGS_LIMIT:,} bytes as JSON.")
         return addon_settings.filled(form, decision.installation.settings or {})
 
     async def user_token(self, caller: Caller, user_id: str) -> str:

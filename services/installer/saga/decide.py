@@ -4,11 +4,12 @@ No I/O, no clock, no randomness: `decide` called twice with the same arguments a
 decide again after losing a race. The ways from state to state are in `transitions.py`.
 """
 
+import json
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from services.installer.domain import ENDED, Check, Installation, installation_id
+from services.installer.domain import ENDED, SETTINGS_LIMIT, Check, Installation, installation_id
 from services.installer.saga import checking, delivering, ending, events
 from services.installer.saga.draft import Draft, Step
 from services.installer.saga.inputs import (
@@ -128,7 +129,10 @@ def _retry_asked(draft: Draft, _: RetryAsked) -> Verdict:
 def _settings_changed(draft: Draft, message: SettingsChanged) -> Verdict:
     if draft.one.state is not State.INSTALLED:
         return Verdict.NOT_ALLOWED
-    draft.one.settings = {**(draft.one.settings or {}), **message.values}
+    settings = {**(draft.one.settings or {}), **message.values}
+    if len(json.dumps(settings, ensure_ascii=False).encode()) > SETTINGS_LIMIT:
+        return Verdict.TOO_LARGE
+    draft.one.settings = settings
     return Verdict.APPLIED
 
 

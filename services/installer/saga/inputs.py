@@ -95,7 +95,7 @@ class Due:
 
 
 class Result(StrEnum):
-    """What an attempt's answer means; `answers.py` finds it out."""
+    """What an attempt's answer means; `delivery/answers.py` finds it out."""
 
     OK = "ok"
     REFUSED = "refused"
@@ -224,6 +224,8 @@ class Verdict(StrEnum):
     """Nothing to do (any more): a duplicate, a late answer without consequence, already done."""
     NOT_ALLOWED = "not_allowed"
     """Not in this state; the caller gets a refusal."""
+    TOO_LARGE = "too_large"
+    """It would grow beyond what one installation may hold."""
     LATE = "late"
     """Nothing changed yet, but an INSTALLED may have been seen after all: see `InstalledLate`."""
 

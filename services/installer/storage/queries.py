@@ -16,6 +16,8 @@ from shared.plumbing.mongo import Database, Document
 
 # Bounds the index range in which `$$NOW` then decides; covers any error of our own clock.
 _CLOCK_ERROR = timedelta(seconds=2)
+# Whoever presses *retry* for weeks writes an entry each time, and one answer holds them all.
+OLDER_MOST = 500
 _PENDING = (State.REQUESTED, State.CHECKING, State.DELIVERING, State.WAITING)
 _DUE_FIELDS = {"addon_key": 1, "workspace_id": 1, "generation": 1, "state": 1, "lane": 1, "waiting_for": 1}
 
@@ -50,8 +52,8 @@ class InstallationQueries:
     async def live(self, addon_key: str, workspace_ids: Sequence[str]) -> dict[str, Document]:
         """`{"_id", "state"}` of the add-on's live installation by workspace id."""
         which = {"workspace_id": {"$in": list(workspace_ids)}, "addon_key": addon_key, "live": True}
-        found = self.collection.find(which, {"workspace_id": 1, "state": 1})
-        return {document.pop("workspace_id"): document async for document in found}
+        found = self.collection.find(which, {"workspace_id": 1, "state": 1}, batch_size=len(workspace_ids) + 1)
+        return {document.pop("workspace_id"): document for document in await found.to_list()}
 
     async def live_in(self, workspace_ids: Sequence[str]) -> dict[str, str]:
         """Ids of what lives in these workspaces, with the workspace of each."""
@@ -93,9 +95,13 @@ class InstallationQueries:
         return [from_document(document) async for document in cursor]
 
     async def older_history(self, installation_id: str) -> list[dict[str, Any]]:
-        """Timeline entries that no longer fit into the document, oldest first. What they hold: `draft.Step`."""
-        cursor = self._log.find({"installation_id": installation_id}, {"_id": 0, "installation_id": 0}).sort("n", 1)
-        return await cursor.to_list()
+        """Timeline entries that no longer fit into the document, oldest first; of very many the newest.
+
+        What they hold: `saga.draft.Step`.
+        """
+        fields = {"_id": 0, "installation_id": 0}
+        cursor = self._log.find({"installation_id": installation_id}, fields).sort("n", -1).limit(OLDER_MOST)
+        return (await cursor.to_list())[::-1]
 
     async def manifest(self, addon_key: str, manifest_version: int) -> dict[str, Any] | None:
         """The whole manifest that an installation's snapshot was taken from; it never changes."""

@@ -11,6 +11,7 @@ from services.installer.storage import updates
 from services.installer.storage.documents import from_document
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
+from shared.plumbing.errors import Unavailable
 from shared.plumbing.mongo import Collection, Document, insert_new
 from shared.plumbing.outbox import stored
 
@@ -43,8 +44,11 @@ class AlreadyLive:
 Insertion = Inserted | Present | AlreadyLive
 
 
-class ContentionError(TimeoutError):
+class ContentionError(Unavailable):
     """Others kept changing the document; trying again later can help."""
+
+    def __init__(self) -> None:
+        super().__init__("contended", "Others keep changing this at the same time", "Repeat it.", retry_after=1)
 
 
 class Requests:

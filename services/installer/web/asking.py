@@ -7,9 +7,8 @@ from services.installer.delivery.health import Availability
 from services.installer.domain import Installation, Workspace, installation_id
 from services.installer.saga.inputs import InstallAsked
 from services.installer.store import AlreadyLive, InstallationStore, Present
-from services.installer.web import facts, refusals
+from services.installer.web import refusals
 from services.installer.web.bodies import InstallRequest
-from services.installer.web.preflight import assess
 from services.installer.web.reads import Found, Question, Reads
 from shared.contracts.auth import Plan, Role
 from shared.plumbing.errors import Problem
@@ -64,17 +63,8 @@ class Asking:
         raise problem or refusals.not_known_yet("workspace")
 
     def _refusal(self, found: Found, user_id: str, body: InstallRequest, live: Document | None) -> Problem | None:
-        unknown = refusals.of_unknown(found, user_id)
-        if unknown is not None or found.account is None or found.workspace is None or found.addon is None:
-            return unknown
-        judged = assess(
-            facts.of_account(found.account),
-            facts.of_workspace(found.workspace, user_id),
-            facts.of_addon(found.addon),
-            already_installed=live is not None,
-            will_wait=self._availability.unavailable(body.addon_key) is not None,
-        )
-        return refusals.of_rules(judged, body.acknowledge, found.addon, live)
+        will_wait = self._availability.unavailable(body.addon_key) is not None
+        return refusals.of_request(found, user_id, body.acknowledge, live=live, will_wait=will_wait)
 
 
 def _repeated(present: Present, body: InstallRequest) -> Installation:

@@ -8,6 +8,9 @@ from shared.contracts.catalog import Visibility
 from shared.rules.install import AccountFacts, AddOnFacts, WorkspaceFacts
 
 Document = Mapping[str, Any]
+# Looking a value up costs a tenth of calling the class, and preflight does it for hundreds of workspaces.
+_PLANS = {plan.value: plan for plan in Plan}
+_ROLES = {role.value: role for role in Role}
 
 
 def of_account(account: Document) -> AccountFacts:
@@ -21,7 +24,7 @@ def of_workspace(workspace: Document, user_id: str) -> WorkspaceFacts:
         workspace_id=workspace["_id"],
         role=role_in(workspace, user_id),
         active=workspace["active"],
-        plan=Plan(workspace["plan"]),
+        plan=_PLANS[workspace["plan"]],
         product=workspace["product"],
         region=workspace["region"],
         requires_two_factor=workspace["requires_two_factor"],
@@ -35,7 +38,7 @@ def role_in(workspace: Document, user_id: str) -> Role | None:
     """
     for admin in workspace["admins"]:
         if admin["user_id"] == user_id:
-            return Role(admin["role"])
+            return _ROLES[admin["role"]]
     return Role.MEMBER if user_id in workspace.get("members", ()) else None
 
 

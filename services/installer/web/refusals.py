@@ -2,10 +2,11 @@
 
 from collections.abc import Collection
 
-from services.installer.web import facts
+from services.installer.web import facts, pages
 from services.installer.web.facts import Document
+from services.installer.web.judging import REGION_NOT_ACKNOWLEDGED, assess
 from services.installer.web.next_steps import Action, link, next_of, step
-from services.installer.web.preflight import MUST_ACKNOWLEDGE, REGION_NOT_ACKNOWLEDGED, Assessment
+from services.installer.web.pages import Pages
 from services.installer.web.reads import Found
 from shared.contracts.reasons import Blocker
 from shared.plumbing.errors import NotFound, Problem
@@ -16,13 +17,16 @@ RETRY_AFTER_SECONDS = 2
 SIGNED_IN = ("token-missing", "token-invalid", "token-expired", "keys-unavailable", "database-unavailable")
 """Slugs of every route that wants a user."""
 
+OF_CHANGE = ("too-many-requests", "503 contended", "newer-release")
+"""Slugs of every route that writes."""
+
 OF_REQUEST = (
     *("400 idempotency-key-missing", "422 idempotency-key-invalid", "422 idempotency-key-reused"),
     *("404 account-not-known-yet", "404 workspace-not-known-yet", "404 addon-not-known-yet"),
     *("404 workspace-not-found", "404 addon-not-found", "403 not-admin", "409 already-installed"),
     *("422 email-not-verified", "422 workspace-inactive", "422 addon-withdrawn", "422 product-not-compatible"),
     *("422 plan-too-low", "422 two-factor-required", "422 region-not-acknowledged", "415 unsupported-media-type"),
-    *("malformed-json", "malformed-url", "invalid-request", *SIGNED_IN),
+    *("malformed-json", "malformed-url", "invalid-request", *SIGNED_IN, *OF_CHANGE),
 )
 """Slugs of a request for an installation."""
 
@@ -81,10 +85,23 @@ def of_unknown(found: Found, user_id: str) -> Problem | None:
     return addon_not_found() if found.addon.get("deleted") else None
 
 
-def of_rules(
-    judged: Assessment, acknowledged: Collection[str], addon: Document, live: Document | None
+def of_request(
+    found: Found, user_id: str, acknowledged: Collection[str], *, live: Document | None, will_wait: bool
 ) -> Problem | None:
-    """The refusal by the rules; None: the request is accepted. It names all blockers, and what to do next."""
+    """The refusal of a request that acknowledges this much; None: it is accepted.
+
+    It names all blockers, and what to do next.
+    """
+    unknown = of_unknown(found, user_id)
+    if unknown is not None or found.account is None or found.workspace is None or found.addon is None:
+        return unknown
+    judged = assess(
+        facts.of_account(found.account),
+        facts.of_workspace(found.workspace, user_id),
+        facts.of_addon(found.addon),
+        already_installed=live is not None,
+        will_wait=will_wait,
+    )
     slug = judged.refusal(acknowledged)
     if slug is None:
         return None
@@ -93,28 +110,23 @@ def of_rules(
         return not_known_yet("addon")
     if slug == Blocker.ALREADY_INSTALLED and live is not None:
         return already_installed(live, judged.blockers)
+    ways = Pages(found.addon["_id"])
+    following = next_of(judged, acknowledged, addon=found.addon, workspace=found.workspace, live=live, ways=ways)
     if slug == REGION_NOT_ACKNOWLEDGED:
-        missing = sorted(MUST_ACKNOWLEDGE & set(judged.cautions) - set(acknowledged))
-        return Problem(slug, 422, _TITLES[slug], next=step(Action.ACKNOWLEDGE, acknowledge=missing))
-    return Problem(
-        slug,
-        _STATUS.get(Blocker(slug), 422),
-        _TITLES[slug],
-        blockers=judged.blockers,
-        next=next_of(judged.blockers, live, addon),
-    )
+        return Problem(slug, 422, _TITLES[slug], region=found.workspace["region"], next=following)
+    status = _STATUS.get(Blocker(slug), 422)
+    return Problem(slug, status, _TITLES[slug], blockers=judged.blockers, next=following)
 
 
 def already_installed(live: Document, blockers: Collection[Blocker] = (Blocker.ALREADY_INSTALLED,)) -> Problem:
     """409 with the way to the installation that is there."""
-    where = link(live)
     return Problem(
         Blocker.ALREADY_INSTALLED.value,
         409,
         _TITLES[Blocker.ALREADY_INSTALLED],
         blockers=list(blockers),
-        installation=where,
-        next=step(Action.OPEN_INSTALLATION, href=where["href"]),
+        installation=link(live),
+        next=step(Action.OPEN_INSTALLATION, href=pages.installation(live["_id"])),
     )
 
 

@@ -17,6 +17,7 @@ from services.installer.store import InstallationStore
 from services.installer.web import preflight_api
 from services.installer.web.access import Access
 from services.installer.web.asking import Asking
+from services.installer.web.preflight_desk import PreflightDesk
 from services.installer.web.reads import Reads
 from shared.plumbing.clock import Clock
 from shared.plumbing.rate_limit import RateLimit
@@ -26,15 +27,23 @@ ADDON_REQUESTS_PER_SECOND = 50
 
 
 def routers(
-    store: InstallationStore, known: Known, availability: Availability, *, keys: AddOnKeys, signer: Signer, clock: Clock
+    store: InstallationStore,
+    known: Known,
+    availability: Availability,
+    *,
+    keys: AddOnKeys,
+    signer: Signer,
+    clock: Clock,
+    changes_per_minute: int,
 ) -> list[APIRouter]:
     """All of them; users' tokens are verified by the API's `state.verifier`."""
     reads = Reads(known)
     access = Access(store, reads)
     limit = RateLimit(ADDON_REQUESTS_PER_SECOND, ADDON_REQUESTS_PER_SECOND, time.monotonic)
+    changes = RateLimit(changes_per_minute / 60, 10 * changes_per_minute, time.monotonic)
     return [
-        api.router(Asking(store, reads, availability), access, store),
-        preflight_api.router(access, reads, store, availability),
+        api.router(Asking(store, reads, availability), access, store, changes),
+        preflight_api.router(PreflightDesk(reads, store, availability), access, availability),
         keys_api.router(keys, access),
         addon_api.router(
             AddOnAccess(keys, store.find, access.role, issuer=signer.issuer, clock=clock, limit=limit),

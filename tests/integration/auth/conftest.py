@@ -29,7 +29,7 @@ SEALING = base64.b64encode(b"s" * 32).decode()
 API = "/api/auth/v1"
 PASSWORD = "correct horse battery"
 OWN_PAGE = {"X-Souk-CSRF": "1", "Origin": PUBLIC_URL}
-PROVIDERS = [
+PROVIDERS: list[dict[str, Any]] = [
     {
         "id": "acme",
         "label": "Acme",
@@ -102,8 +102,26 @@ class Auth:
 
     async def mails(self, email: str) -> list[dict[str, Any]]:
         """All mails to this address that wait, opened, oldest first."""
-        entries = (await self.user(email))["outbox"]
-        mails = [json.loads(entry["value"]) for entry in entries if entry["topic"] == "auth.mail.v1"]
+        return self._opened(await self.user(email))
+
+    async def mails_of(self, user_id: str) -> list[tuple[str, str, str]]:
+        """Template, address and link of all mails that wait in an account's outbox, oldest first."""
+        document = await self.database["users"].find_one({"_id": user_id})
+        assert document is not None
+        return [(mail["template"], mail["address"], mail["link"]) for mail in self._opened(document)]
+
+    async def link(self, user_id: str, template: str) -> str:
+        """The secret of the newest mail of this template in an account's outbox."""
+        found = [link for kind, _, link in await self.mails_of(user_id) if kind == template]
+        return parse_qs(urlsplit(found[-1]).query)["token"][0]
+
+    async def log_of(self, user_id: str) -> list[str]:
+        """The kinds of what is in somebody's security log, oldest first."""
+        found = self.database["security_events"].find({"user_id": user_id}).sort([("at", 1), ("_id", 1)])
+        return [one["kind"] async for one in found]
+
+    def _opened(self, user: Document) -> list[dict[str, Any]]:
+        mails = [json.loads(entry["value"]) for entry in user["outbox"] if entry["topic"] == "auth.mail.v1"]
         sealer, now = Sealer(SEALING), self.service.clock.now()
         for mail in mails:
             mail["address"] = sealer.open(mail.pop("sealed_address"), purpose=SEALED_ADDRESS, now=now)

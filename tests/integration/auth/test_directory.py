@@ -61,7 +61,7 @@ def people(auth: Auth) -> ProductAccounts:
     membership, users = membership_of(auth)
     clock = auth.service.clock
     links = Links(Mails(Sealer(SEALING), PUBLIC_URL), clock, timedelta(hours=1))
-    return ProductAccounts(users, membership, links, clock)
+    return ProductAccounts(users, membership, links, clock, passwords=True)
 
 
 def membership_of(auth: Auth) -> tuple[Membership, Users]:

@@ -257,7 +257,10 @@ async def test_products_are_listed_without_their_secrets(auth: Auth) -> None:
             "label": "Acme",
             "product": "",
             "region": "",
+            "regions": [],
             "login_url": f"{PUBLIC_URL}/api/auth/v1/login/acme",
+            "register_url": f"{PUBLIC_URL}/api/auth/v1/login/acme?register=1",
+            "link_url": f"{PUBLIC_URL}/api/auth/v1/login/acme?link=1",
             "create_workspace_url": None,
         }
     ]

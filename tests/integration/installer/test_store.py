@@ -27,6 +27,7 @@ from services.installer.saga.inputs import (
     UninstallAsked,
     Verdict,
 )
+from services.installer.storage import queries
 from services.installer.storage.documents import from_document
 from services.installer.storage.requests import AlreadyLive, Inserted, Present
 from services.installer.store import InstallationStore, NewerSchemaError
@@ -247,6 +248,19 @@ async def test_older_history_moves_to_the_log(store: InstallationStore, clock: D
     older = await store.older_history(one.id)
     assert len(found.history) == 50
     assert [entry["n"] for entry in (*older, *found.history)] == list(range(1, found.steps + 1))
+
+
+async def test_of_very_much_older_history_the_newest_is_told(
+    store: InstallationStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await requested(store)
+    for _ in range(60):
+        await store.apply([(one.id, RetryAsked(USER))])  # while Kafka is away each is only noted
+    monkeypatch.setattr(queries, "OLDER_MOST", 5)
+    older = await store.older_history(one.id)
+    found = await store.find(one.id)
+    assert found is not None
+    assert [entry["n"] for entry in older] == list(range(found.steps - 54, found.steps - 49))
 
 
 async def test_texts_that_look_like_operators_are_texts(store: InstallationStore, clock: DatabaseClock) -> None:

@@ -63,6 +63,13 @@ MANIFEST: dict[str, Any] = {
                         "value": "x",
                         "readOnly": True,
                     },
+                    {
+                        "id": "people",
+                        "name": "People",
+                        "accessLevel": "ADMINS",
+                        "type": "USER_DROPDOWN_MULTIPLE",
+                        "value": [],
+                    },
                 ],
             }
         ]
@@ -231,7 +238,13 @@ async def installer(database: Database, mongo_url: str, clock: DatabaseClock) ->
         title="Souk installer",
         version="1",
         settings=platform,
-        routers=routers(store, known, availability, keys=keys, signer=signer, clock=clock),
+        routers=routers(
+            *(store, known, availability),
+            keys=keys,
+            signer=signer,
+            clock=clock,
+            changes_per_minute=settings.changes_per_minute,
+        ),
     )
     trust_test_users(api, clock)
     transport = httpx.ASGITransport(api)

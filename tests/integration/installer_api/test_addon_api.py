@@ -184,6 +184,15 @@ async def test_a_setting_that_does_not_fit_changes_nothing(addon: AddOn) -> None
     assert (await addon.calls("GET", path)).json() == MANIFEST["settings"]
 
 
+async def test_settings_do_not_grow_beyond_what_an_installation_holds(addon: AddOn) -> None:
+    await addon.installer.lives_through(addon.one, addon.installer.reported(Result.OK))
+    path = f"/addon/workspaces/{addon.workspace}/settings"
+    refused = await addon.calls("PATCH", path, json=[{"id": "people", "value": ["x" * 9_000] * 30}])
+    assert (refused.status_code, refused.json()["code"]) == (400, 400)
+    assert "200,000 bytes" in refused.json()["message"]
+    assert (await addon.calls("GET", path)).json() == MANIFEST["settings"]
+
+
 async def test_no_token_but_the_right_one_opens_anything(addon: AddOn) -> None:
     await addon.installer.lives_through(addon.one, addon.installer.reported(Result.OK))
     session = addon.installer.as_(addon.user)["Authorization"].removeprefix("Bearer ")

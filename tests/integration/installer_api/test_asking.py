@@ -152,7 +152,13 @@ async def test_a_refusal_names_all_blockers_and_what_to_do(installer: Installer)
 async def test_an_acknowledged_region_is_accepted(installer: Installer) -> None:
     user, workspace, addon = await everything(installer, region="eu")
     refused = await installer.ask(user, workspace, addon)
-    assert refused.json()["next"] == {"action": "acknowledge", "acknowledge": ["region"]}
+    assert refused.json()["region"] == "eu"
+    assert refused.json()["next"] == {
+        "action": "acknowledge",
+        "href": f"/addons/{addon}/install?workspace={workspace}",
+        "acknowledge": ["region"],
+        "region": "eu",
+    }
     assert (await installer.ask(user, workspace, addon, acknowledge=["region"])).status_code == 202
 
 

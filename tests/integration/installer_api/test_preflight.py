@@ -1,5 +1,6 @@
 """GET /preflight over real projections, and how an add-on is doing."""
 
+from services.installer.web.reads import JOINED_LIMIT
 from shared.contracts.reasons import WaitingFor
 from tests.integration.installer_api.conftest import Installer
 from tests.users import new_id
@@ -23,25 +24,93 @@ async def test_every_workspace_that_the_caller_administers_is_shown(installer: I
         (locked, False, ["two-factor-required"]),
     ]
     assert shown["workspaces"][1]["installation"]["id"] == one
-    assert shown["next"] == {"action": "choose-workspace"}
+    assert shown["next"] == {"action": "choose-workspace", "href": f"/addons/{addon}/install"}
+    assert [step["action"] for step in shown["alternatives"]] == ["add-workspace"]
+    assert (shown["chosen"], shown["member_of"]) == (None, [])
 
 
-async def test_one_workspace_can_be_asked_about_even_by_a_plain_member(installer: Installer) -> None:
-    member = await installer.user()
-    workspace = await installer.workspace(await installer.user(), members=[member])
-    addon = await installer.addon()
-    (row,) = (await installer.get("/preflight", member, addon=addon, workspace=workspace)).json()["workspaces"]
-    assert (row["blockers"], row["next"]) == (["not-admin"], {"action": "ask-an-admin"})
-    foreign = await installer.workspace(await installer.user())
-    for wanted, slug in ((foreign, "workspace-not-found"), (new_id(), "workspace-not-known-yet")):
-        refused = await installer.get("/preflight", member, addon=addon, workspace=wanted)
-        assert (refused.status_code, refused.json()["slug"]) == (404, slug)
+async def test_s12_the_workspace_that_the_caller_comes_with_is_chosen_or_it_is_said_why_not(
+    installer: Installer,
+) -> None:
+    user, other, addon = await installer.user(), await installer.user(), await installer.addon()
+    places = {
+        None: await installer.workspace(user, region="eu"),
+        "two-factor-required": await installer.workspace(user, requires_two_factor=True),
+        "not-admin": await installer.workspace(other, members=[user]),
+        "workspace-not-found": await installer.workspace(other),
+        "workspace-not-known-yet": new_id(),
+    }
+    steps = {}
+    for reason, place in places.items():
+        shown = (await installer.get("/preflight", user, addon=addon, workspace=place)).json()
+        chosen = shown["chosen"]
+        assert (chosen["workspace_id"], chosen["selectable"], chosen["reason"]) == (place, reason is None, reason)
+        assert len(shown["workspaces"]) == 2
+        asked = await installer.ask(user, place, addon, acknowledge=["region"])
+        assert (asked.status_code == 202) == chosen["selectable"]
+        assert asked.json().get("slug") == reason
+        steps[reason] = chosen["next"]["action"]
+    assert steps == {
+        None: "acknowledge",
+        "two-factor-required": "enable-two-factor",
+        "not-admin": "ask-an-admin",
+        "workspace-not-found": "choose-another-workspace",
+        "workspace-not-known-yet": "try-again",
+    }
 
 
-async def test_s9_without_admin_rights_anywhere_the_way_leads_to_a_workspace(installer: Installer) -> None:
-    user, addon = await installer.user(), await installer.addon()
+async def test_s9_without_admin_rights_anywhere_the_way_leads_to_another_account(installer: Installer) -> None:
+    user, owner, addon = await installer.user(), await installer.user(), await installer.addon()
+    place = await installer.workspace(owner, name="Theirs", region="eu", members=[user])
+    await installer.workspace(owner, name="Gone", members=[user], deleted=True)
     shown = (await installer.get("/preflight", user, addon=addon)).json()
-    assert (shown["workspaces"], shown["next"]) == ([], {"action": "add-workspace"})
+    back = f"%2Faddons%2F{addon}%2Finstall"
+    assert shown["workspaces"] == []
+    assert shown["next"] == {
+        "action": "log-in-with-admin-account",
+        "href": f"/login?another=1&return_to={back}",
+        "role": "admin",
+    }
+    assert [one["action"] for one in shown["alternatives"]] == ["add-workspace", "ask-an-admin"]
+    assert shown["member_of"] == [
+        {"workspace_id": place, "name": "Theirs", "provider": None, "product": "clock", "region": "eu"}
+    ]
+
+
+async def test_of_very_many_memberships_some_are_told(installer: Installer) -> None:
+    user, owner, addon = await installer.user(), await installer.user(), await installer.addon()
+    for number in range(JOINED_LIMIT + 5):
+        await installer.workspace(owner, name=f"W{number}", members=[user])
+    assert len((await installer.get("/preflight", user, addon=addon)).json()["member_of"]) == JOINED_LIMIT
+
+
+async def test_s10_nobody_learns_how_to_come_back_with_an_account_that_may_and_nothing_else(
+    installer: Installer,
+) -> None:
+    public, private = await installer.addon(), await installer.addon(visibility="private")
+    answers = []
+    for addon in (public, private, "no-such-add-on"):
+        answer = await installer.client.get("/api/installer/v1/preflight", params={"addon": addon})
+        back = f"return_to=%2Faddons%2F{addon}%2Finstall"
+        told = answer.json()
+        assert (answer.status_code, told["slug"]) == (401, "token-missing")
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert told["next"] == {"action": "sign-up", "href": f"/signup?{back}", "role": "admin"}
+        assert told["alternatives"] == [{"action": "log-in", "href": f"/login?{back}", "role": "admin"}]
+        answers.append({name: told[name] for name in told if name not in ("next", "alternatives", "correlation_id")})
+    assert answers[0] == answers[1] == answers[2]
+    forged = await installer.client.get(
+        "/api/installer/v1/preflight", params={"addon": public}, headers={"Authorization": "Bearer no.such.token"}
+    )
+    assert (forged.status_code, forged.json()["slug"]) == (401, "token-invalid")
+
+
+async def test_a_plain_member_may_know_of_an_add_on_that_is_private_to_their_workspace(installer: Installer) -> None:
+    user, owner = await installer.user(), await installer.user()
+    place = await installer.workspace(owner, members=[user])
+    addon = await installer.addon(visibility="private", visible_to=[place])
+    shown = (await installer.get("/preflight", user, addon=addon)).json()
+    assert (shown["workspaces"], [one["workspace_id"] for one in shown["member_of"]]) == ([], [place])
 
 
 async def test_an_add_on_that_is_down_warns_and_stays_selectable(installer: Installer) -> None:

@@ -35,7 +35,9 @@ async def test_every_route_answers_503_and_says_when_to_repeat(clock: DatabaseCl
         title="Souk installer",
         version="1",
         settings=platform,
-        routers=routers(store, Known(database), FakeAvailability(), keys=keys, signer=signer, clock=clock),
+        routers=routers(
+            *(store, Known(database), FakeAvailability()), keys=keys, signer=signer, clock=clock, changes_per_minute=60
+        ),
     )
     trust_test_users(api, clock)
     user = bearer(new_id(), clock.now())

@@ -296,3 +296,36 @@ async def test_without_encryption_nothing_is_sent_and_nothing_lost(
     assert mailbox.tried == []
     assert (await database["mails"].find_one({}) or {})["state"] == "due"
     assert "guess" not in repr(logs)
+
+
+async def test_who_is_gone_gets_no_mail_but_the_last_one(souk: Notifier, mailbox: MailBox) -> None:
+    ada, space = Person(), new_id()
+    await souk.tell(account(ada, souk.clock), workspace(space, [ada]), addon(Person()))
+    await souk.tell(account(ada, souk.clock, version=2, deleted=True))
+
+    await souk.receive(
+        souk.envelope(send_mail(ada, souk.clock, LINK, template="password-reset")),
+        souk.envelope(installed(ada, space)),
+        souk.envelope(send_mail(ada, souk.clock, "http://localhost:8080/", template="account-deleted")),
+    )
+
+    await eventually(lambda: souk.database["mails"].find_one({"template": "account-deleted", "state": "sent"}))
+    reset = await eventually(
+        lambda: souk.database["mails"].find_one({"template": "password-reset", "ended_at": {"$ne": None}})
+    )
+    assert (reset["state"], reset["error"]) == ("expired", "the account is gone")
+    await eventually(lambda: souk.database["mails"].find_one({"kind": {"$ne": "link"}, "state": "expired"}))
+    (mail,) = mailbox.to(ada.address)
+    assert mail["Subject"] == "Your account at Souk is deleted"
+    stored = await souk.database["mails"].find({}).to_list()
+    assert all("sealed_address" not in one for one in stored)
+
+
+async def test_a_mail_says_until_when_its_link_works_not_until_when_it_is_sent(
+    souk: Notifier, mailbox: MailBox
+) -> None:
+    ada = Person()
+    until = souk.clock.now() + timedelta(days=7)
+    await souk.tell(send_mail(ada, souk.clock, LINK, template="email-changed", expires_at=until))
+    (mail,) = await eventually(lambda: mailbox.to(ada.address))
+    assert f"until {until:%Y-%m-%d %H:%M} UTC" in " ".join(text_of(mail).split())

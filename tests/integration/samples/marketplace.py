@@ -110,7 +110,9 @@ def served(marketplace: Marketplace) -> Iterator[Marketplace]:
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(raw)))
             self.end_headers()
-            self.wfile.write(raw)
+            self.wfile.write(raw[:9])
+            time.sleep(0.05)  # so that it comes in two pieces, as it may on any network
+            self.wfile.write(raw[9:])
 
         def log_message(self, *_: object) -> None:
             pass

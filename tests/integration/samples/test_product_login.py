@@ -131,12 +131,14 @@ def test_log_in_ends_with_a_signed_token_for_the_marketplace(login: LogIn) -> No
         "email_verified": True,
         "name": "Ada",
         "region": "eu",
+        "account_url": login.issuer,
         "amr": ["pwd"],
     }
     userinfo = httpx.get(
         login.metadata["userinfo_endpoint"], headers={"Authorization": f"Bearer {tokens['access_token']}"}
     )
-    assert userinfo.json() == {name: said[name] for name in ("sub", "email", "email_verified", "name", "region")}
+    known = ("sub", "email", "email_verified", "name", "region", "account_url")
+    assert userinfo.json() == {name: said[name] for name in known}
 
 
 def test_userinfo_wants_a_token(login: LogIn) -> None:
@@ -166,6 +168,25 @@ def test_log_in_that_is_too_old_asks_again(login: LogIn) -> None:
     login.code()
     assert login.request(max_age="-1").headers["Location"].startswith("/login?")
     assert callback(login.request(max_age="-1", prompt="none"))["error"] == "login_required"
+
+
+def test_fresh_log_in_is_asked_for_once_and_told_with_its_time(login: LogIn) -> None:
+    login.code()
+    form = login.request(prompt="login", max_age="0")
+    back = login.submit(form, email=ADA["email"], password=ADA["password"])
+    said = claims(login, login.exchange(callback(back)["code"]).json())
+    assert abs(said["iat"] - said["auth_time"]) < 60
+
+
+def test_second_factor_is_told_from_the_next_log_in_on(login: LogIn) -> None:
+    address = f"{secrets.token_hex(4)}@acme.example"
+    login.submit(login.request(prompt="create"), email=address, password="correct-horse-2", name="Neu", region="us")
+    login.browser.post("/two-factor")
+    before = claims(login, login.exchange(callback(login.request(prompt="none"))["code"]).json())
+    form = login.request(prompt="login")
+    back = login.submit(form, email=address, password="correct-horse-2")
+    after = claims(login, login.exchange(callback(back)["code"]).json())
+    assert (before["amr"], after["amr"]) == (["pwd"], ["pwd", "otp", "mfa"])
 
 
 def test_prompt_create_makes_an_account_with_an_unconfirmed_address(login: LogIn) -> None:

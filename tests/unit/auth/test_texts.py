@@ -74,6 +74,44 @@ def test_a_homograph_is_another_address() -> None:
 
 
 @pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("ada@bücher.example", "ada@xn--bcher-kva.example"),
+        ("ada@BÜCHER.example", "ada@bücher.example"),
+        ("ada@bu\u0308cher.example", "ada@b\u00fccher.example"),
+        ("ada@ｅｘａｍｐｌｅ.com", "ada@example.com"),
+        ("ADA@example.com", "ada@Example.COM"),
+        ("ada@example\u3002com", "ada@example.com"),
+    ],
+)
+def test_two_forms_of_one_address_are_one_key(one: str, other: str) -> None:
+    keys = {address_key(TypeAdapter(Address).validate_python(each)) for each in (one, other)}
+    assert len(keys) == 1
+    assert keys.pop().isascii()
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        "аda@example.com",
+        "ada@example.com.",
+        "ada.@example.com",
+        ".ada@example.com",
+        "ada@exa\u200bmple.com",
+        "a\ud800@b.com",
+    ],
+)
+def test_look_alikes_and_stray_dots_are_no_addresses(given: str) -> None:
+    """The first letter of the first one is Cyrillic: before the @ only ASCII is taken."""
+    assert refused(Address, given)
+
+
+def test_plus_and_dot_make_another_mailbox_for_all_we_know() -> None:
+    keys = {address_key(one) for one in ("ada@example.com", "ada+souk@example.com", "a.da@example.com")}
+    assert len(keys) == 3
+
+
+@pytest.mark.parametrize(
     ("password", "wrong"),
     [
         ("123456789", True),

@@ -1,18 +1,15 @@
 """Where an add-on can go, and what stands in the way."""
 
 from typing import Any
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from services.installer.web import preflight, refusals
-from services.installer.web.facts import Document, of_account, of_addon, of_workspace
-from services.installer.web.preflight import assess
-from services.installer.web.reads import Found
-from shared.contracts.auth import Plan
-from shared.contracts.catalog import Visibility
+from services.installer.web import guidance, preflight
+from services.installer.web.facts import Document
+from services.installer.web.pages import Pages
 from shared.contracts.reasons import Blocker, Caution
+from shared.plumbing.errors import NotFound
 
 USER = "c" * 24
 ACCOUNT: dict[str, Any] = {"_id": USER, "verified": True, "two_factor": False}
@@ -37,6 +34,11 @@ ADDON: dict[str, Any] = {
     "withdrawn": False,
 }
 LIVE = {"_id": "b" * 24, "state": "INSTALLED"}
+INSTALL_HERE = f"/addons/timer/install?workspace={'a' * 24}"
+BACK = "%2Faddons%2Ftimer%2Finstall"
+BACK_HERE = f"{BACK}%3Fworkspace%3D{'a' * 24}"
+ADD = {"action": "add-workspace", "href": f"/manage-accounts?return_to={BACK}"}
+TO_TWO_FACTOR = {"action": "enable-two-factor", "href": f"/profile?return_to={BACK_HERE}#two-factor"}
 
 
 def rows(
@@ -70,14 +72,14 @@ def test_a_workspace_without_blockers_can_be_chosen() -> None:
         "warnings": (),
         "acknowledge": (),
         "installation": None,
-        "next": {"action": "install"},
+        "next": {"action": "install", "href": INSTALL_HERE},
     }
 
 
 def test_s14_a_workspace_that_requires_two_factor_is_locked_and_says_how_to_unlock_it() -> None:
     locked = row(requires_two_factor=True)
     assert (locked["selectable"], locked["blockers"]) == (False, (Blocker.TWO_FACTOR_REQUIRED,))
-    assert locked["next"] == {"action": "enable-two-factor"}
+    assert locked["next"] == TO_TWO_FACTOR
 
 
 def test_s13_with_two_factor_on_all_workspaces_look_the_same() -> None:
@@ -90,13 +92,19 @@ def test_s15_a_workspace_that_has_the_add_on_is_disabled_and_leads_to_it() -> No
     href = "/api/installer/v1/installations/" + "b" * 24
     assert taken["blockers"] == (Blocker.ALREADY_INSTALLED,)
     assert taken["installation"] == {"id": "b" * 24, "state": "INSTALLED", "href": href}
-    assert taken["next"] == {"action": "open-installation", "href": href}
+    assert taken["next"] == {"action": "open-installation", "href": "/installations/" + "b" * 24}
 
 
 def test_s16_a_region_is_a_notice_to_acknowledge_not_a_blocker() -> None:
     european = row(region="eu")
     assert european["selectable"]
     assert (european["warnings"], european["acknowledge"]) == ((Caution.REGION,), (Caution.REGION,))
+    assert european["next"] == {
+        "action": "acknowledge",
+        "href": INSTALL_HERE,
+        "acknowledge": ["region"],
+        "region": "eu",
+    }
 
 
 def test_an_add_on_that_is_down_is_a_warning_that_needs_no_word() -> None:
@@ -125,9 +133,17 @@ def test_all_blockers_are_told_at_once() -> None:
     ("workspace", "addon", "expected"),
     [
         ({"plan": "BASIC"}, {"minimal_plan": "PRO"}, {"action": "upgrade-plan", "plan": "PRO"}),
-        ({}, {"products": ["other"]}, {"action": "choose-another-workspace", "products": ["other"]}),
-        ({"active": False}, {}, {"action": "reactivate-workspace"}),
-        ({}, {"withdrawn": True}, {"action": "choose-another-addon"}),
+        (
+            {},
+            {"products": ["other"]},
+            {"action": "choose-another-workspace", "href": "/addons/timer/install", "products": ["other"]},
+        ),
+        (
+            {"active": False},
+            {},
+            {"action": "reactivate-workspace", "href": f"/manage-accounts?return_to={BACK_HERE}"},
+        ),
+        ({}, {"withdrawn": True}, {"action": "choose-another-addon", "href": "/"}),
         ({"admins": [], "members": [USER]}, {}, {"action": "ask-an-admin"}),
     ],
 )
@@ -155,90 +171,83 @@ def test_what_can_be_chosen_comes_first_and_then_the_alphabet() -> None:
     assert [one["name"] for one in found] == ["beta", "Zulu", "alpha"]
 
 
+LOCKED, CLOSED = WORKSPACE | {"requires_two_factor": True}, WORKSPACE | {"_id": "d" * 24, "active": False}
+OTHER_ACCOUNT = {
+    "action": "log-in-with-admin-account",
+    "href": f"/login?another=1&return_to={BACK}",
+    "role": "admin",
+}
+
+
 @pytest.mark.parametrize(
-    ("account", "workspaces", "expected"),
+    ("account", "addon", "workspaces", "expected", "alternatives"),
     [
-        ({"verified": False}, [WORKSPACE], {"action": "verify-email"}),
-        ({}, [], {"action": "add-workspace"}),
-        ({}, [WORKSPACE], {"action": "choose-workspace"}),
-        ({}, [WORKSPACE | {"requires_two_factor": True}], {"action": "enable-two-factor"}),
         (
+            {"verified": False},
             {},
-            [WORKSPACE | {"requires_two_factor": True}, WORKSPACE | {"active": False}],
-            {"action": "add-workspace"},
+            [WORKSPACE],
+            {"action": "verify-email", "href": f"/verify-email?return_to={BACK}"},
+            [],
         ),
+        ({}, {}, [], OTHER_ACCOUNT, [ADD]),
+        ({}, {}, [WORKSPACE, LOCKED], {"action": "choose-workspace", "href": "/addons/timer/install"}, [ADD]),
+        ({}, {}, [LOCKED], TO_TWO_FACTOR, [ADD]),
+        ({}, {}, [CLOSED, LOCKED], TO_TWO_FACTOR, [ADD]),
+        ({}, {"minimal_plan": "PRO"}, [LOCKED, CLOSED], {"action": "upgrade-plan", "plan": "PRO"}, [ADD]),
+        ({}, {"products": ["other"]}, [WORKSPACE], ADD | {"products": ["other"]}, []),
+        ({}, {"withdrawn": True}, [WORKSPACE], {"action": "choose-another-addon", "href": "/"}, []),
+        ({}, {"withdrawn": True}, [], {"action": "choose-another-addon", "href": "/"}, []),
     ],
 )
 def test_s9_the_answer_says_what_the_visitor_can_do_next(
-    account: dict[str, Any], workspaces: list[dict[str, Any]], expected: dict[str, Any]
-) -> None:
-    person = ACCOUNT | account
-    assert preflight.next_for(person, rows(person, workspaces=workspaces)) == expected
-
-
-ACCOUNTS = st.fixed_dictionaries({"_id": st.just(USER), "verified": st.booleans(), "two_factor": st.booleans()})
-ADMINS = st.sampled_from([[], [{"user_id": USER, "role": "admin"}], [{"user_id": "d" * 24, "role": "owner"}]])
-WORKSPACES = st.fixed_dictionaries(
-    {
-        "plan": st.sampled_from([plan.value for plan in Plan]),
-        "product": st.sampled_from(["", "clock", "other"]),
-        "region": st.sampled_from(["", "eu"]),
-        "requires_two_factor": st.booleans(),
-        "active": st.booleans(),
-        "admins": ADMINS,
-        "members": st.sampled_from([[], [USER]]),
-    }
-).map(lambda changes: WORKSPACE | changes)
-ADDONS = st.fixed_dictionaries(
-    {
-        "minimal_plan": st.sampled_from([plan.value for plan in Plan]),
-        "products": st.sampled_from([[], ["clock"], ["other", "third"]]),
-        "visibility": st.sampled_from([one.value for one in Visibility]),
-        "visible_to": st.sampled_from([[], ["a" * 24]]),
-        "withdrawn": st.booleans(),
-    }
-).map(lambda changes: ADDON | changes)
-
-
-@given(
-    account=ACCOUNTS,
-    workspace=WORKSPACES,
-    addon=ADDONS,
-    installed=st.booleans(),
-    will_wait=st.booleans(),
-    acknowledged=st.sets(st.sampled_from(["region", "will-wait"])),
-)
-def test_preflight_and_request_never_disagree(
-    *,
     account: dict[str, Any],
-    workspace: dict[str, Any],
     addon: dict[str, Any],
-    installed: bool,
-    will_wait: bool,
-    acknowledged: set[str],
+    workspaces: list[dict[str, Any]],
+    expected: dict[str, Any],
+    alternatives: list[dict[str, Any]],
 ) -> None:
-    """What can be chosen is accepted once acknowledged; what cannot is refused with the first blocker shown."""
-    live = LIVE if installed else None
-    shown = rows(account, addon, [workspace], {"a" * 24: LIVE} if installed else {}, will_wait=will_wait)
-    unknown = refusals.of_unknown(Found(account, workspace, addon), USER)
-    judged = assess(
-        of_account(account),
-        of_workspace(workspace, USER),
-        of_addon(addon),
-        already_installed=installed,
-        will_wait=will_wait,
-    )
-    problem = unknown or refusals.of_rules(judged, acknowledged, addon, live)
-    if not shown:
-        assert problem is not None
-        assert problem.slug in {"addon-not-found", "addon-not-known-yet", "workspace-not-found"}
-    elif shown[0]["selectable"]:
-        enough = set(shown[0]["acknowledge"]) <= acknowledged
-        assert (problem is None) == enough
-        assert problem is None or problem.slug == "region-not-acknowledged"
-    else:
-        assert problem is not None
-        expected = "workspace-not-found" if unknown else shown[0]["blockers"][0].value
-        assert problem.slug == expected
-        if unknown is None:
-            assert problem.extensions["next"] == shown[0]["next"]
+    person, asked = ACCOUNT | account, ADDON | addon
+    found = rows(person, asked, workspaces)
+    assert guidance.next_for(person, asked, found, is_member=False) == (expected, alternatives)
+
+
+def test_s9_a_plain_member_can_ask_an_admin_as_well() -> None:
+    assert guidance.next_for(ACCOUNT, ADDON, [], is_member=True) == (OTHER_ACCOUNT, [ADD, {"action": "ask-an-admin"}])
+
+
+def test_s10_nobody_is_shown_the_way_to_an_account_with_an_admin_role() -> None:
+    problem = guidance.nobody("timer")
+    assert (problem.status, problem.slug) == (401, "token-missing")
+    assert problem.extensions["next"] == {"action": "sign-up", "href": f"/signup?return_to={BACK}", "role": "admin"}
+    log_in = {"action": "log-in", "href": f"/login?return_to={BACK}", "role": "admin"}
+    assert problem.extensions["alternatives"] == [log_in]
+
+
+@pytest.mark.parametrize(
+    "key", ["//evil.example", "a?b=c&d#e", "\\\\evil", "%2f%2fevil", "é ü", "..", "\r\nSet-Cookie: a"]
+)
+def test_a_key_of_any_kind_leads_to_our_own_origin_only(key: str) -> None:
+    ways = Pages(key)
+    for path in (ways.install(), ways.install("a" * 24), ways.log_in(), ways.manage_accounts("a" * 24)):
+        parts = urlsplit(path)
+        assert (parts.scheme, parts.netloc) == ("", "")
+        assert path.isascii()
+        assert path.isprintable()
+        (back,) = parse_qs(parts.query).get("return_to", [ways.install()])
+        segments = urlsplit(back).path.split("/")
+        assert back.startswith("/addons/")
+        assert (len(segments), unquote(segments[2]), segments[3]) == (4, key, "install")
+
+
+def test_s12_the_workspace_that_one_comes_back_with_is_chosen_or_the_answer_says_why_not() -> None:
+    def asked(problem: NotFound | None, row_step: dict[str, Any] | None) -> dict[str, Any]:
+        return guidance.chosen("a" * 24, problem, ADDON, row_step)
+
+    step = row()["next"]
+    assert asked(None, step) == {"workspace_id": "a" * 24, "selectable": True, "reason": None, "next": step}
+    fresh = asked(NotFound("workspace-not-known-yet", "?"), None)
+    assert (fresh["selectable"], fresh["next"]) == (False, {"action": "try-again", "after_seconds": 2})
+    foreign = asked(NotFound("workspace-not-found", "?"), None)
+    assert (foreign["reason"], foreign["next"]["action"]) == ("workspace-not-found", "choose-another-workspace")
+    refused = asked(NotFound("not-admin", "?", next={"action": "ask-an-admin"}), None)
+    assert refused["next"] == {"action": "ask-an-admin"}

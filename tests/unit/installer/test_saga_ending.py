@@ -2,7 +2,7 @@
 
 import pytest
 
-from services.installer.domain import Kind
+from services.installer.domain import SETTINGS_LIMIT, Kind
 from services.installer.saga.inputs import (
     CancelAsked,
     Decision,
@@ -391,3 +391,11 @@ def test_settings_belong_to_what_is_installed() -> None:
     story.when(SettingsChanged({"c": [1, 2]}))
     assert story.one.settings == {"a.$b": 1, "c": [1, 2]}
     assert at_state(State.WAITING).when(SettingsChanged({"a": 1})).verdict is Verdict.NOT_ALLOWED
+
+
+def test_settings_have_no_more_room_than_a_manifest() -> None:
+    story = Story().installed()
+    story.when(SettingsChanged({"a": "x" * (SETTINGS_LIMIT // 2)}))
+    assert story.when(SettingsChanged({"b": "x" * (SETTINGS_LIMIT // 2)})).verdict is Verdict.TOO_LARGE
+    assert story.one.settings == {"a": "x" * (SETTINGS_LIMIT // 2)}
+    assert story.when(SettingsChanged({"a": "short", "b": "x" * (SETTINGS_LIMIT // 2)})).verdict is Verdict.APPLIED

@@ -65,6 +65,19 @@ def test_a_security_notice_says_what_happened_and_what_to_do(kind: str) -> None:
     assert "<b>" not in part(message, "html")
 
 
+@pytest.mark.parametrize("template", ENGLISH.ordered)
+def test_every_mail_that_auth_orders_names_the_marketplace_and_has_its_link(template: str) -> None:
+    message = sent(WRITER.link_mail(template, "http://localhost:8080/v?token=a", NOW, "de-AT"))
+
+    for kind in ("plain", "html"):
+        text = part(message, kind)
+        assert "http://localhost:8080/v?token=a" in text
+        assert "{" not in text.partition("<body")[2] if kind == "html" else "{" not in text
+    assert "Souk" in message["Subject"]
+    links_that_end = {"verify-email", "email-change", "email-change-asked", "email-changed", "password-reset"}
+    assert ("until 2026-03-01 12:00 UTC" in part(message, "plain").replace("\n", " ")) is (template in links_that_end)
+
+
 def test_a_result_names_addon_and_workspace_and_leads_to_the_installation() -> None:
     message = sent(WRITER.results([result()], 1, "en"))
 

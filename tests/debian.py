@@ -1,0 +1,35 @@
+"""Programs that some tests run, from the PATH: brought by root on Debian, asked for elsewhere."""
+
+import fcntl
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+
+INSTALL_SECONDS = 900
+
+
+def program(name: str, package: str) -> str:
+    """Where it is. Fails the test with the command that brings it, if this machine lacks it."""
+    found = shutil.which(name) or _install(name, package)
+    if not found:
+        pytest.fail(f"This test needs {name}. On Debian or Ubuntu: sudo apt-get install -y {package}")
+    return found
+
+
+def _install(name: str, package: str) -> str | None:
+    apt_get = shutil.which("apt-get")
+    if os.geteuid() != 0 or not apt_get:
+        return None
+    with (Path(tempfile.gettempdir()) / "souk-tests-apt.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a run may want the same
+        if not shutil.which(name):
+            env = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+            for command in ("update -qq", f"install -y -qq --no-install-recommends {package}"):
+                subprocess.run(  # noqa: S603 -- from the PATH
+                    [apt_get, *command.split()], env=env, capture_output=True, timeout=INSTALL_SECONDS, check=False
+                )
+    return shutil.which(name)

@@ -115,6 +115,8 @@ class AuthSettings(ServiceSettings):
     # somebody else out by guessing from elsewhere.
     log_ins_per_minute: int = Field(default=10, ge=1)
     refreshes_per_minute: int = Field(default=30, ge=1)
+    # Codes of the second factor; four times as many from all networks together, but for those that the owner uses.
+    codes_per_hour: int = Field(default=20, ge=1)
     mails_per_hour: int = Field(default=5, ge=1)
     # New workspaces of one account: each one is a record that other services keep for ever.
     workspaces_per_hour: int = Field(default=20, ge=1)

@@ -21,6 +21,7 @@ from services.notifier.domain import one_line
 from services.notifier.mail_texts import Text, Texts, texts_for
 from shared.contracts.reasons import FailureReason
 
+SECURITY_NOTICE = "security-notice"
 _HTML = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True).from_string(
     Path(__file__).with_name("mail.html").read_text(encoding="utf-8")
 )
@@ -86,6 +87,14 @@ class Writer:
             "days": parameters.get("days", ""),
         }
         return self._letter(texts, (self._entry(texts.ordered[template], link, **values),))
+
+    def security_notice(self, kind: str, link: str, at: datetime, locale: str) -> Letter:
+        """Something happened to an account; of a kind that we do not know, that something did."""
+        texts = texts_for(locale)
+        what = texts.security_kinds.get(kind, texts.security_other)
+        return self._letter(
+            texts, (self._entry(texts.security_notice, link, product=self._product, what=what, at=_moment(at)),)
+        )
 
     def results(self, results: Sequence[Result], total: int, locale: str) -> Letter:
         """What became of one or more installs of one person; `total` counts those that are not listed too."""

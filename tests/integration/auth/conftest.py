@@ -65,6 +65,7 @@ def settings(**changes: Any) -> AuthSettings:
         "log_ins_per_minute": 1000,
         "refreshes_per_minute": 1000,
         "mails_per_hour": 1000,
+        "codes_per_hour": 1000,
         "workspaces_per_hour": 1000,
         "invites_per_hour": 1000,
         "network_requests_per_minute": 10_000,

@@ -53,6 +53,18 @@ def test_the_verification_mail_carries_its_link_in_both_parts() -> None:
     assert "until 2026-03-01 12:00 UTC" in part(message, "plain")
 
 
+@pytest.mark.parametrize("kind", [*ENGLISH.security_kinds, "something-newer", "", "{what}<b>"])
+def test_a_security_notice_says_what_happened_and_what_to_do(kind: str) -> None:
+    message = sent(WRITER.security_notice(kind, "http://localhost:8080/account/security", NOW, "en"))
+
+    assert message["Subject"] == "Your account at Souk: please check what happened"
+    plain = part(message, "plain")
+    assert ENGLISH.security_kinds.get(kind, ENGLISH.security_other) in plain
+    assert "2026-03-01 12:00 UTC" in plain
+    assert "http://localhost:8080/account/security\n" in plain
+    assert "<b>" not in part(message, "html")
+
+
 @pytest.mark.parametrize("template", ENGLISH.ordered)
 def test_every_mail_that_auth_orders_names_the_marketplace_and_has_its_link(template: str) -> None:
     message = sent(WRITER.link_mail(template, "http://localhost:8080/v?token=a", NOW, "de-AT"))

@@ -93,7 +93,11 @@ def _auth(plan: Plan) -> dict[str, str]:
         "client_id": CLIENT,
         "client_secret": secrets["OIDC_CLIENT_SECRET"],
         "product": PROVIDER,
+        "region": "eu",
+        "regions": ["global", "us", "uk", "au"],
         "trusted_email": True,
+        "second_factor_amr": ["mfa"],
+        "create_workspace_url": f"http://localhost:{plan.ports['product']}/",
         "directory_token": secrets["DIRECTORY_TOKEN"],
     }
     return {
@@ -192,6 +196,7 @@ def gateway(plan: Plan) -> Part:
         "GATEWAY_PORT": str(plan.ports["gateway"]),
         "GATEWAY_TRUSTED_PROXIES": "",
         "GATEWAY_MAX_BODY": "1000000",
+        "GATEWAY_MAX_PLAIN_BODY": "64000",
         "GATEWAY_MAX_DIRECTORY_BODY": "3000000",
         "GATEWAY_WEB_ROOT": str(PROJECT / "web"),
         # Caddy keeps nothing of worth here, but would write to the home folder.

@@ -5,8 +5,11 @@ from dataclasses import dataclass
 from fastapi import APIRouter, Response
 
 import services.auth.accounts.api as accounts_api
+import services.auth.factors.api as factors_api
 import services.auth.login.api as login_api
 import services.auth.operators.api as operators_api
+import services.auth.personal_tokens.api as personal_tokens_api
+import services.auth.security.api as security_api
 import services.auth.sessions.api as sessions_api
 import services.auth.workspaces.api as workspaces_api
 from services.auth.accounts import address_api, ending_api, password_api
@@ -16,16 +19,26 @@ from services.auth.accounts.deletion import Deletion
 from services.auth.accounts.export import Export
 from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
+from services.auth.factors.challenges import Challenges
+from services.auth.factors.guesses import Guesses
+from services.auth.factors.second_factor import SecondFactors
 from services.auth.login import api_arrival, api_linking
 from services.auth.login.journeys import Journeys
 from services.auth.login.product_accounts import ProductAccounts
+from services.auth.personal_tokens.personal_tokens import PersonalTokens
+from services.auth.security.store import SecurityLog
+from services.auth.sessions import proofs_api
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.keyring import Keyring
+from services.auth.sessions.proofs import Proofs
 from services.auth.sessions.sessions import Sessions
 from services.auth.settings import AuthSettings
 from services.auth.web import Browser, Limits
-from services.auth.workspaces import directory_api
+from services.auth.workspaces import adding_api, directory_api, invites_api, lifecycle_api
 from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.invites import Invites
+from services.auth.workspaces.policy import Policy
+from services.auth.workspaces.seeing import Seeing
 from services.auth.workspaces.store import Workspaces
 from shared.plumbing.clock import Clock
 
@@ -42,6 +55,7 @@ class Parts:
     clock: Clock
     users: Users
     workspaces: Workspaces
+    invites: Invites
     accounts: Accounts
     addresses: Addresses
     recovery: Recovery
@@ -50,6 +64,12 @@ class Parts:
     people: ProductAccounts
     sessions: Sessions
     desk: Desk
+    proofs: Proofs
+    factors: SecondFactors
+    challenges: Challenges
+    guesses: Guesses
+    personal_tokens: PersonalTokens
+    security: SecurityLog
     keyring: Keyring
     directory: Directory
     journeys: Journeys
@@ -67,7 +87,28 @@ def routers(parts: Parts) -> list[APIRouter]:
         address_api.router(parts.addresses, parts.limits, parts.public_url),
         password_api.router(parts.recovery, parts.sessions, parts.limits, parts.public_url),
         ending_api.router(parts.deletion, parts.export, parts.users, parts.limits),
-        sessions_api.router(parts.accounts, parts.sessions, parts.desk, parts.browser, parts.limits),
+        sessions_api.router(
+            accounts=parts.accounts,
+            users=parts.users,
+            sessions=parts.sessions,
+            desk=parts.desk,
+            browser=parts.browser,
+            limits=parts.limits,
+            clock=parts.clock,
+        ),
+        proofs_api.router(
+            users=parts.users,
+            sessions=parts.sessions,
+            desk=parts.desk,
+            proofs=parts.proofs,
+            challenges=parts.challenges,
+            guesses=parts.guesses,
+            browser=parts.browser,
+            limits=parts.limits,
+        ),
+        factors_api.router(parts.users, parts.factors, parts.guesses, parts.sessions),
+        personal_tokens_api.router(parts.users, parts.personal_tokens, parts.desk, parts.limits),
+        security_api.router(parts.security),
         login_api.router(parts.journeys, parts.browser, parts.limits, local_accounts=settings.local_accounts),
         api_arrival.router(parts.journeys, parts.limits),
         api_linking.router(
@@ -77,15 +118,24 @@ def routers(parts: Parts) -> list[APIRouter]:
             sessions=parts.sessions,
             providers=providers,
         ),
-        workspaces_api.router(
-            workspaces=parts.workspaces,
-            users=parts.users,
-            clock=parts.clock,
-            local_product=parts.settings.local_product,
-            limits=parts.limits,
-        ),
+        *_workspaces(parts),
         directory_api.router(parts.directory, providers),
         operators_api.router(parts.users, parts.workspaces),
+    ]
+
+
+def _workspaces(parts: Parts) -> list[APIRouter]:
+    settings, workspaces, users = parts.settings, parts.workspaces, parts.users
+    limits, clock = parts.limits, parts.clock
+    seeing = Seeing(workspaces, {one.id: one.label for one in settings.providers})
+    policy = Policy(settings.local_product, settings.local_workspaces, settings.regions)
+    return [
+        adding_api.router(users=users, providers={one.id: one for one in settings.providers}, policy=policy),
+        workspaces_api.router(
+            workspaces=workspaces, users=users, seeing=seeing, clock=clock, policy=policy, limits=limits
+        ),
+        lifecycle_api.router(workspaces=workspaces, seeing=seeing, clock=clock),
+        *invites_api.routers(invites=parts.invites, workspaces=workspaces, seeing=seeing, limits=limits, clock=clock),
     ]
 
 

@@ -52,6 +52,45 @@ class Link(Stored):
     identities: tuple[Identity, ...] = ()
 
 
+class RecoveryCode(Stored):
+    """One of the codes that stand in for a lost device, each once."""
+
+    hash: str = Field(repr=False)
+    used_at: datetime | None = None
+
+
+class SecondFactor(Stored):
+    """What makes the codes of the owner's device (RFC 6238)."""
+
+    secret: str = Field(repr=False)
+    """Encrypted for this account."""
+    enabled_at: datetime
+    last_step: int
+    """The newest time step whose code was used; only later ones count."""
+    recovery: tuple[RecoveryCode, ...] = ()
+
+
+class Enrolment(Stored):
+    """A second factor that its owner has not confirmed yet."""
+
+    secret: str = Field(repr=False)
+    expires_at: datetime
+
+
+class PersonalToken(Stored):
+    """What lets a program act for its owner, within its scopes."""
+
+    id: str
+    name: str
+    hash: str = Field(repr=False)
+    hint: str
+    """How it begins, to tell it from others."""
+    scopes: tuple[str, ...]
+    created_at: datetime
+    expires_at: datetime
+    last_used_at: datetime | None = None
+
+
 class MailedLink(Stored):
     """A link for whoever reads a mailbox, of an account whose address was proven before."""
 
@@ -78,8 +117,11 @@ class Account(Stored):
     verified_at: datetime | None = None
     two_factor: bool = False
     """Whether the account has a second factor of its own."""
+    second_factor: SecondFactor | None = None
+    enrolment: Enrolment | None = None
     vouched_by: str | None = None
     """Id of the identity whose provider vouched for a second factor at the newest log-in, if one did."""
+    personal_tokens: tuple[PersonalToken, ...] = ()
     roles: tuple[str, ...] = ()
     identities: tuple[Identity, ...] = ()
     links: tuple[Link, ...] = ()

@@ -1,6 +1,7 @@
 """Auth, put together."""
 
 from datetime import timedelta
+from urllib.parse import urlsplit
 
 from services.auth import render, store
 from services.auth.accounts.accounts import Accounts
@@ -13,16 +14,23 @@ from services.auth.accounts.passwords import Passwords, salt_key
 from services.auth.accounts.recovery import Recovery
 from services.auth.accounts.store import Users
 from services.auth.api import Parts, routers
+from services.auth.factors.challenges import Challenges
+from services.auth.factors.guesses import Guesses
+from services.auth.factors.second_factor import SecondFactors
+from services.auth.factors.store import ChallengeStore
 from services.auth.handlers import WorkspaceChecks
 from services.auth.login.journeys import Journeys
 from services.auth.login.oidc import OidcClient
 from services.auth.login.own import OwnBrowser
 from services.auth.login.product_accounts import ProductAccounts
 from services.auth.login.trips import Trips
+from services.auth.personal_tokens.personal_tokens import PersonalTokens
 from services.auth.security.store import SecurityLog
+from services.auth.security.tally import Tally
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.fresh import Freshness
 from services.auth.sessions.keyring import Keyring
+from services.auth.sessions.proofs import Proofs
 from services.auth.sessions.sessions import Sessions
 from services.auth.sessions.store import SessionStore
 from services.auth.sessions.store_keys import KeyStore
@@ -30,6 +38,8 @@ from services.auth.settings import AuthSettings
 from services.auth.tokens import RefreshTokens
 from services.auth.web import Browser, Limits
 from services.auth.workspaces.directory import Directory
+from services.auth.workspaces.invite_mails import InviteMails
+from services.auth.workspaces.invites import Invites
 from services.auth.workspaces.membership import Membership
 from services.auth.workspaces.store import Workspaces
 from services.auth.workspaces.store_leaving import Leaving
@@ -69,7 +79,8 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     workspace_states = StateRelay(database["workspaces"], render.workspaces(clock), producer, clock)
     outbox = OutboxRelay(database["users"], producer, clock)
     users = Users(database, clock, user_states, outbox)
-    workspaces = Workspaces(database, clock, workspace_states)
+    workspace_outbox = OutboxRelay(database["workspaces"], producer, clock)
+    workspaces = Workspaces(database, clock, workspace_states, workspace_outbox)
     membership = Membership(users, workspaces, [one.id for one in settings.providers], clock)
 
     passwords = Passwords(
@@ -82,12 +93,15 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     )
     link_life = timedelta(hours=settings.link_hours)
     links = Links(mails, clock, link_life)
+    security = SecurityLog(database, clock)
+    tally = Tally(security)
     accounts = Accounts(
         users=users,
         membership=membership,
         passwords=passwords,
         links=links,
         clock=clock,
+        tally=tally,
         quiet_seconds=settings.quiet_answer_seconds,
     )
     addresses = Addresses(
@@ -110,20 +124,23 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     session_life = timedelta(days=settings.session_days)
     browser = Browser(platform.public_url, int(session_life.total_seconds()))
     grace = timedelta(seconds=settings.refresh_grace_seconds)
-    session_store, security_log = SessionStore(database), SecurityLog(database, clock)
+    session_store = SessionStore(database, security)
     sessions = Sessions(session_store, clock, life=session_life, grace=grace)
+    challenges = Challenges(ChallengeStore(database), clock)
+    factors = SecondFactors(users, master, clock, mails, tally, issuer=str(urlsplit(platform.public_url).hostname))
+    limits = Limits(settings)
     deletion = Deletion(
         users=users,
         leaving=Leaving(database, workspaces, clock, workspace_states),
         mails=mails,
         clock=clock,
-        erasers=(session_store.forget, security_log.forget),
+        erasers=(session_store.forget, security.forget),
         token_life=timedelta(seconds=settings.access_token_seconds),
     )
     export = Export(
         {
             "sessions": session_store.all_of,
-            "security_log": security_log.all_of,
+            "security_log": security.all_of,
             "workspaces": memberships(workspaces),
         }
     )
@@ -134,9 +151,15 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         refresh_tokens=RefreshTokens(settings.master_key.get_secret_value()),
         browser=browser,
         clock=clock,
+        challenges=challenges,
+        mails=mails,
         issuer=platform.public_url,
         access_life=timedelta(seconds=settings.access_token_seconds),
     )
+    invite_mails = InviteMails(
+        Sealer(settings.sealing_key.get_secret_value()), platform.public_url, timedelta(days=settings.invite_days)
+    )
+    invites = Invites(workspaces, users, invite_mails, clock, at_most=settings.open_invites)
     freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
     people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
     journeys = Journeys(
@@ -160,6 +183,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         clock=clock,
         users=users,
         workspaces=workspaces,
+        invites=invites,
         accounts=accounts,
         addresses=addresses,
         recovery=recovery,
@@ -168,11 +192,17 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         people=people,
         sessions=sessions,
         desk=desk,
+        proofs=Proofs(users, passwords, factors, tally),
+        factors=factors,
+        challenges=challenges,
+        guesses=Guesses(limits, session_store),
+        personal_tokens=PersonalTokens(users, clock, mails),
+        security=security,
         keyring=keyring,
         directory=Directory(workspaces, users, membership, clock),
         journeys=journeys,
         browser=browser,
-        limits=Limits(settings),
+        limits=limits,
     )
     api = create_api(
         service=NAME,
@@ -213,10 +243,14 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
                 rest=CHAIN,
             ),
         ),
-        outboxes=(outbox,),
+        outboxes=(outbox, workspace_outbox),
         states=(user_states, workspace_states),
         prepare=(lambda: store.prepare(database), keyring.prepare),
-        loops={"signing-keys": keyring.run},
-        worker_loops={"membership-sweep": membership.sweep, "erasing-sweep": deletion.sweep},
-        close=(outgoing.close, passwords.close),
+        loops={"signing-keys": keyring.run, "tally": tally.run},
+        worker_loops={
+            "membership-sweep": membership.sweep,
+            "erasing-sweep": deletion.sweep,
+            "invite-sweep": invites.sweep,
+        },
+        close=(tally.flush, outgoing.close, passwords.close),
     )

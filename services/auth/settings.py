@@ -80,6 +80,13 @@ class AuthSettings(ServiceSettings):
     local_accounts: bool = True
     # What local workspaces belong to, for add-ons that are made for certain products.
     local_product: str = ""
+    # Whether people make workspaces here; else only products push theirs.
+    local_workspaces: bool = True
+    # A JSON list of the regions that a local workspace can be made in; empty: any.
+    regions: tuple[Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$", max_length=32)], ...] = ()
+    # How long a mailed invite opens its workspace, and how many may wait at a time.
+    invite_days: int = Field(default=7, ge=1, le=30)
+    open_invites: int = Field(default=50, ge=1, le=500)
 
     # Every service believes an access token until it ends, so this is also how long a log-out takes to arrive.
     access_token_seconds: int = Field(default=300, ge=30, le=3600)
@@ -108,11 +115,15 @@ class AuthSettings(ServiceSettings):
     # somebody else out by guessing from elsewhere.
     log_ins_per_minute: int = Field(default=10, ge=1)
     refreshes_per_minute: int = Field(default=30, ge=1)
+    # Codes of the second factor; four times as many from all networks together, but for those that the owner uses.
+    codes_per_hour: int = Field(default=20, ge=1)
     mails_per_hour: int = Field(default=5, ge=1)
     # New workspaces of one account: each one is a record that other services keep for ever.
     workspaces_per_hour: int = Field(default=20, ge=1)
     # Copies of all that is kept of one account.
     exports_per_hour: int = Field(default=10, ge=1)
+    # Invites that one account sends; each is a mail to somebody who may not have asked for it.
+    invites_per_hour: int = Field(default=20, ge=1)
     # Log-ins, sign-ups and mails of one network (IPv4 address, IPv6 /64) together.
     network_requests_per_minute: int = Field(default=120, ge=1)
 

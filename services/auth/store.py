@@ -11,6 +11,7 @@ from pymongo import IndexModel
 from pymongo.errors import DuplicateKeyError
 
 from services.auth.domain import SCHEMA, Cause, Change, SecurityEvent
+from services.auth.factors import store as factors
 from services.auth.security import store as security
 from services.auth.security.store import SecurityLog
 from shared.contracts.envelope import Envelope, Message, TopicKind
@@ -42,6 +43,7 @@ INDEXES = {
             name="identities_changed",
             partialFilterExpression={"identities_changed_at": {"$type": "date"}},
         ),
+        IndexModel([("personal_tokens.hash", 1)], name="personal_token", unique=True, sparse=True),
         IndexModel([("erase_at", 1)], name="erase_due", partialFilterExpression={"erase_at": {"$type": "date"}}),
         OUTBOX_INDEX,
         *STATE_INDEXES,
@@ -54,6 +56,12 @@ INDEXES = {
             name="unresolved",
             partialFilterExpression={"unresolved_at": {"$type": "date"}},
         ),
+        IndexModel(
+            [("invites.expires_at", 1)],
+            name="invites_expire",
+            partialFilterExpression={"invites.expires_at": {"$type": "date"}},
+        ),
+        OUTBOX_INDEX,
         *STATE_INDEXES,
     ),
     "sessions": (
@@ -62,6 +70,7 @@ INDEXES = {
         IndexModel([("expires_at", 1)], name="expired", expireAfterSeconds=86_400),
     ),
     "security_events": security.INDEXES,
+    "challenges": factors.INDEXES,
 }
 
 
@@ -215,14 +224,11 @@ class Documents(Generic[Model]):
 
         async def all_of_it(session: DriverSession) -> bool:
             done = await write(session)
-            if done:
-                await self._log.add(events, cause, session)
-                if also is not None:
-                    await also(session)
+            if done and also is not None:
+                await also(session)
             return done
 
-        async with self._collection.database.client.start_session() as session:
-            return await session.with_transaction(all_of_it)
+        return await self._log.together(all_of_it, lambda done: events if done else (), cause)
 
     def _tell(self, document_id: str, entries: Sequence[Document], *, state: bool = True) -> None:
         if state:

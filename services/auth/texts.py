@@ -13,13 +13,15 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _MAX_PATH = 2000
 
 
-def _printable(text: str) -> str:
+def printable(text: str) -> str:
+    """Refuse what no line of text holds."""
     if _CONTROL.search(text):
         raise PydanticCustomError("text", "Text may not hold control characters")
     return text
 
 
-def _one_line(text: object) -> object:
+def one_line(text: object) -> object:
+    """One form of what people type."""
     return unicodedata.normalize("NFC", text).strip() if isinstance(text, str) else text
 
 
@@ -63,7 +65,7 @@ def is_id(text: str) -> bool:
     return _HEX_ID.fullmatch(text) is not None
 
 
-Address = Annotated[str, BeforeValidator(_one_line), Field(max_length=254), AfterValidator(_address)]
+Address = Annotated[str, BeforeValidator(one_line), Field(max_length=254), AfterValidator(_address)]
 """An e-mail address, its domain in ASCII; upper and lower case as given."""
 Password = Annotated[
     str, Field(min_length=10, max_length=1000, json_schema_extra={"format": "password"}), AfterValidator(_no_nul)
@@ -73,11 +75,11 @@ GivenPassword = Annotated[
     str, Field(max_length=1000, json_schema_extra={"format": "password"}), AfterValidator(_no_nul)
 ]
 """At log-in: any text that could be a password."""
-DisplayName = Annotated[str, BeforeValidator(_one_line), Field(max_length=100), AfterValidator(_printable)]
+DisplayName = Annotated[str, BeforeValidator(one_line), Field(max_length=100), AfterValidator(printable)]
 WorkspaceName = Annotated[
-    str, BeforeValidator(_one_line), Field(min_length=1, max_length=100), AfterValidator(_printable)
+    str, BeforeValidator(one_line), Field(min_length=1, max_length=100), AfterValidator(printable)
 ]
 Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Region = Annotated[str, Field(max_length=32, pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$")]
-Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_printable)]
+Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(printable)]
 """Who somebody is at a provider; compared byte by byte (OpenID Connect Core §2)."""

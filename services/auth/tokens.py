@@ -27,6 +27,11 @@ def new_link_token(user_id: str) -> str:
     return user_id + secrets.token_urlsafe(_SECRET_BYTES)
 
 
+def new_opaque_token() -> str:
+    """What names something that only `digest` of is stored."""
+    return secrets.token_urlsafe(_SECRET_BYTES)
+
+
 def link_owner(token: str) -> str | None:
     """Whose link this claims to be; None for what no link of ours looks like."""
     owner = token[:_ID_LENGTH]

@@ -9,7 +9,7 @@ from services.auth.domain import Cause
 from services.auth.sessions.sessions import Client, Device
 from services.auth.settings import AuthSettings
 from services.auth.texts import address_key
-from shared.plumbing.errors import Forbidden
+from shared.plumbing.errors import Forbidden, Problem
 from shared.plumbing.http import correlation_id, traceparent
 from shared.plumbing.network import network_of
 from shared.plumbing.rate_limit import RateLimit
@@ -19,7 +19,10 @@ REFRESH_COOKIE = "__Host-souk_refresh"
 # Says that this browser is not to be logged in without being asked: it was tried, or its visitor logged out.
 SILENT_COOKIE = "__Host-souk_silent"
 _VISIT_SECONDS = 600
-_ANY_NETWORK = 4  # times more mails to one address from all networks together
+CHALLENGE_COOKIE = "__Host-souk_challenge"
+"""Holds what a product's log-in leads to in a browser, if the account asks for a second factor as well."""
+_ANY_NETWORK = 4  # times more mails to one address, or codes of one account, from all networks together
+_PERSONAL_TOKENS_PER_HOUR = 60
 
 
 def cause(request: Request) -> Cause:
@@ -58,6 +61,29 @@ class Browser:
                 "Send X-Souk-CSRF: 1, and Origin or Sec-Fetch-Site as browsers do.",
             )
 
+    def refresh_cookie(self, request: Request) -> str | None:
+        """The refresh token that this browser keeps; None if it has none.
+
+        Two of the name is none: our own cookie is one, and which of them somebody else has planted is not to be seen.
+        """
+        return only_cookie(request, REFRESH_COOKIE)
+
+    def challenge_cookie(self, request: Request) -> str | None:
+        """As `refresh_cookie`, for what waits for a code."""
+        return only_cookie(request, CHALLENGE_COOKIE)
+
+    def keep_challenge(self, response: Response, problem: Problem) -> None:
+        """If a log-in was refused for want of a second factor, keep what it waits with, where no address shows it."""
+        challenge, seconds = problem.extensions.get("challenge"), problem.extensions.get("expires_in")
+        if isinstance(challenge, str) and isinstance(seconds, int):
+            response.set_cookie(
+                CHALLENGE_COOKIE, challenge, max_age=seconds, path="/", secure=True, httponly=True, samesite="strict"
+            )
+
+    def forget_challenge(self, response: Response) -> None:
+        """It was used, or never will be."""
+        response.delete_cookie(CHALLENGE_COOKIE, path="/", secure=True, httponly=True, samesite="strict")
+
     def remember(self, response: Response, refresh_token: str) -> None:
         """Keep the refresh token where no script can read it."""
         response.set_cookie(
@@ -90,6 +116,13 @@ class Browser:
         return request.headers.get("sec-fetch-site") in ("cross-site", "same-site")
 
 
+def only_cookie(request: Request, name: str) -> str | None:
+    """The value of the one cookie of this name; None if there is none, or more than one."""
+    pairs = [part.strip() for header in request.headers.getlist("cookie") for part in header.split(";")]
+    values = [value for key, _, value in (pair.partition("=") for pair in pairs) if key.strip() == name]
+    return values[0].strip() if len(values) == 1 else None
+
+
 class Limits:
     """How often somebody may ask. All of them raise 429 `too-many-requests`, whether or not there is an account."""
 
@@ -101,6 +134,11 @@ class Limits:
         self._log_in = limit(settings.log_ins_per_minute, 60)
         self._refresh = limit(settings.refreshes_per_minute, 60)
         self._workspace = limit(settings.workspaces_per_hour, 3600)
+        self._invite = limit(settings.invites_per_hour, 3600)
+        self._invited = limit(settings.mails_per_hour, 3600)
+        self._code = limit(settings.codes_per_hour, 3600)
+        self._code_anywhere = limit(settings.codes_per_hour * _ANY_NETWORK, 3600)
+        self._personal_token = limit(_PERSONAL_TOKENS_PER_HOUR, 3600)
         self._mail = limit(settings.mails_per_hour, 3600)
         self._mail_anywhere = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
         self._account_mail = limit(settings.mails_per_hour, 3600)
@@ -142,6 +180,19 @@ class Limits:
         """Carrying on one session."""
         self._refresh.check(session_id)
 
+    def code(self, request: Request, user_id: str) -> None:
+        """Trying a code of the second factor."""
+        self.network(request)
+        self._code.check(f"{user_id} {network_of(request)}")
+
+    def code_anywhere(self, user_id: str) -> None:
+        """The same from all networks together; see `Guesses` for whom it holds back."""
+        self._code_anywhere.check(user_id)
+
+    def personal_token(self, user_id: str) -> None:
+        """Making a token: each sends a mail and fills a line of the log."""
+        self._personal_token.check(user_id)
+
     def export(self, user_id: str) -> None:
         """Reading all that there is of oneself."""
         self._export.check(user_id)
@@ -149,3 +200,9 @@ class Limits:
     def workspace(self, user_id: str) -> None:
         """Making a workspace."""
         self._workspace.check(user_id)
+
+    def invite(self, request: Request, user_id: str, email: str) -> None:
+        """Inviting somebody. The invited have a count of their own, so that nobody's invites use up their links."""
+        self.network(request)
+        self._invite.check(user_id)
+        self._invited.check(address_key(email))

@@ -7,6 +7,7 @@ import structlog
 
 from services.notifier.domain import MAIL_FOR, Urgency, mail_id
 from services.notifier.feed_store import FeedStore, entry
+from services.notifier.mail import SECURITY_NOTICE
 from services.notifier.mail_store import MailStore
 from services.notifier.mail_texts import ENGLISH
 from services.notifier.notice_store import NoticeStore
@@ -23,7 +24,7 @@ from shared.plumbing.records import DataFault
 
 log = structlog.get_logger()
 
-TEMPLATES = frozenset(ENGLISH.ordered)
+TEMPLATES = frozenset({*ENGLISH.ordered, SECURITY_NOTICE})
 
 
 class MailOrders:
@@ -52,7 +53,10 @@ class MailOrders:
                     "urgency": Urgency.SOMEBODY_WAITS,
                     "user_id": command.user_id,
                     "template": command.template,
+                    "about": command.parameters.get("kind", ""),
+                    "at": envelope.time,
                     "locale": command.locale,
+                    "parameters": command.parameters,
                     "sealed_address": command.sealed_address,
                     "sealed_link": command.sealed_link,
                     "created_at": now,

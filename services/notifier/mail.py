@@ -4,7 +4,7 @@ Whatever comes from outside (names, an add-on's words, addresses) is cut to one 
 and every sentence is escaped when it enters HTML, so no value can add a header, a line or markup.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from email import policy
@@ -21,11 +21,13 @@ from services.notifier.domain import one_line
 from services.notifier.mail_texts import Text, Texts, texts_for
 from shared.contracts.reasons import FailureReason
 
+SECURITY_NOTICE = "security-notice"
 _HTML = Environment(autoescape=True, undefined=StrictUndefined, keep_trailing_newline=True).from_string(
     Path(__file__).with_name("mail.html").read_text(encoding="utf-8")
 )
 _SUBJECT_CHARS = 180
 _VALUE_CHARS = 300
+_NONE: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,11 +74,27 @@ class Writer:
         self._support = support
         self._logo = logo
 
-    def link_mail(self, template: str, link: str, until: datetime, locale: str) -> Letter:
+    def link_mail(
+        self, template: str, link: str, until: datetime, locale: str, parameters: Mapping[str, str] = _NONE
+    ) -> Letter:
         """A mail that auth ordered. Raises KeyError for a template that does not exist."""
         texts = texts_for(locale)
-        values = {"product": self._product, "until": _moment(until)}
+        values = {
+            "product": self._product,
+            "until": _moment(until),
+            "workspace": parameters.get("workspace") or texts.someone,
+            "inviter": parameters.get("inviter") or texts.somebody,
+            "days": parameters.get("days", ""),
+        }
         return self._letter(texts, (self._entry(texts.ordered[template], link, **values),))
+
+    def security_notice(self, kind: str, link: str, at: datetime, locale: str) -> Letter:
+        """Something happened to an account; of a kind that we do not know, that something did."""
+        texts = texts_for(locale)
+        what = texts.security_kinds.get(kind, texts.security_other)
+        return self._letter(
+            texts, (self._entry(texts.security_notice, link, product=self._product, what=what, at=_moment(at)),)
+        )
 
     def results(self, results: Sequence[Result], total: int, locale: str) -> Letter:
         """What became of one or more installs of one person; `total` counts those that are not listed too."""

@@ -69,7 +69,7 @@ class MailStore:
             {"_id": mail_id},
             {
                 "$set": {"state": state, "ended_at": now, "error": error},
-                "$unset": {"due_at": "", "sealed_address": "", "sealed_link": ""},
+                "$unset": {"due_at": "", "sealed_address": "", "sealed_link": "", "parameters": ""},
             },
         )
 

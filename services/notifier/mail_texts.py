@@ -35,6 +35,10 @@ class Texts:
     """For readers aloud: a BCP 47 tag."""
     ordered: Mapping[str, Text]
     """What auth orders, by template."""
+    security_notice: Text
+    security_kinds: Mapping[str, str]
+    """What happened, by auth's name for it."""
+    security_other: str
     installed: Text
     failed: Text
     quoted: str
@@ -44,6 +48,7 @@ class Texts:
     addon_down: Text
     own_addon_down: Text
     someone: str
+    somebody: str
     reasons: Mapping[FailureReason, Why]
     footer: str
     support: str
@@ -141,7 +146,35 @@ ENGLISH = Texts(
             ),
             link="Go to {product}",
         ),
+        "workspace-invite": Text(
+            subject="You are invited to {workspace} at {product}",
+            before=(
+                "{inviter} has invited you to join {workspace} at {product}.",
+                "Open this link and log in, or create an account, with the address that this mail came to.",
+                "The link works once, for {days} days.",
+            ),
+            link="See the invite",
+            after=("If you do not know who that is, do nothing: nobody learns whether you have an account.",),
+        ),
     },
+    security_notice=Text(
+        subject="Your account at {product}: please check what happened",
+        before=("{what}", "That was on {at}. If it was you, there is nothing to do."),
+        link="See what happened to your account",
+        after=(
+            "If it was not you, somebody else may use your account.",
+            "Change your password at once, then log out everywhere: that ends every session and every access token.",
+        ),
+    ),
+    security_kinds={
+        "two-factor-on": "Two-factor authentication was switched on, and all other sessions have ended.",
+        "two-factor-off": "Two-factor authentication was switched off: a password alone opens your account again.",
+        "recovery-code-used": "A recovery code was used in place of a code of your device.",
+        "recovery-codes-renewed": "New recovery codes were made; the old ones work no more.",
+        "personal-token-made": "A personal access token was made, with which a program can act for you.",
+        "refresh-reused": "A session was used from two places at once, as if somebody had copied it. It has ended.",
+    },
+    security_other="Something in the security settings of your account has changed.",
     installed=Text(
         subject="{addon} is installed in {workspace}",
         before=("The add-on has confirmed the install. It is ready to use.",),
@@ -174,6 +207,7 @@ ENGLISH = Texts(
         link="See the add-on",
     ),
     someone="a workspace",
+    somebody="Somebody",
     reasons={
         FailureReason.EMAIL_NOT_VERIFIED: Why(
             "Your e-mail address is not confirmed yet.",

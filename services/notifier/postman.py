@@ -15,7 +15,7 @@ from prometheus_client import Counter
 
 from services.notifier.domain import RECIPIENT_WITHIN, MailState, retry_at
 from services.notifier.due_store import Claim
-from services.notifier.mail import Letter, Result, Writer
+from services.notifier.mail import SECURITY_NOTICE, Letter, Result, Writer
 from services.notifier.mail_store import MailStore
 from services.notifier.smtp import MailDelayed, MailRefused, MailServer, MailServerAway
 from services.notifier.store import Views
@@ -157,9 +157,11 @@ class Postman:
     def _letter(self, mail: Document, addons: Names, workspaces: Names, locale: str) -> Letter:
         if mail["kind"] == "link":
             link = self._open(mail["sealed_link"], SEALED_LINK, mail)
-            # Mails of before it was kept end with their link.
+            if mail["template"] == SECURITY_NOTICE:
+                return self._writer.security_notice(mail["about"], link, mail["at"], locale)
+            # Mails of before these were kept end with their link, and have no parameters.
             until = mail["link_until"] if "link_until" in mail else mail["expires_at"]
-            return self._writer.link_mail(mail["template"], link, until, locale)
+            return self._writer.link_mail(mail["template"], link, until, locale, mail.get("parameters", {}))
         if mail["kind"] == "notice":
             key = mail["addon_key"]
             cause = mail["cause"]

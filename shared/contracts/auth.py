@@ -112,6 +112,7 @@ class SendMail(Message):
     topic: ClassVar[Topic] = topics.AUTH_MAIL
 
     user_id: str
+    """Whom it is for; the id of the invite, where that is somebody who may have no account."""
     template: str
     locale: str
     parameters: dict[str, str]

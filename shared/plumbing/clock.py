@@ -65,7 +65,8 @@ class DatabaseClock:
         before = time.monotonic()
         answer = await self._client.admin.command("hello")
         after = time.monotonic()
-        self._base = answer["localTime"].astimezone(UTC)
+        # The driver tells UTC; of a command it does so without saying it, and elsewhere that would mean local time.
+        self._base = answer["localTime"].replace(tzinfo=UTC)
         self._measured_at = (before + after) / 2
         self._failures = 0
 

@@ -18,7 +18,11 @@ from typing import ClassVar
 
 
 class Problem(Exception):  # noqa: N818 - the name of what the client gets, as in RFC 9457
-    """A refusal with its stable slug. `extensions` become members of the document: JSON-able, never secret."""
+    """A refusal with its stable slug.
+
+    `extensions` become members of the document: JSON-able, and nothing that this client may not know. They are not
+    logged.
+    """
 
     def __init__(
         self,

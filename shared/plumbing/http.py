@@ -85,6 +85,7 @@ def create_api(
         exception_handlers={Problem: handle, HTTPException: handle, RequestValidationError: handle},
     )
     api.state.public_url = settings.public_url
+    api.state.service = service
     for router in routers:
         api.include_router(router)
     api.add_middleware(InputGuard, max_body=max_body)

@@ -23,13 +23,14 @@ MASK = "***"
 _CHATTY = ("aiokafka", "aiohttp", "asyncio", "faststream", "kafka", "pymongo", "uvicorn.error", "watchfiles")
 
 _SECRET_KEY = re.compile(
-    r"passw|secret|token|authorization|cookie|credential|private_?key|master_?key|api_?key|sealed|e_?mail|totp|otp$"
+    r"passw|secret|challenge|recovery_?code|^code$|token|authorization|cookie|credential|private_?key|master_?key|api_?key|sealed|e_?mail|totp|otp$"
 )
 # What describes a secret without being one.
 _HARMLESS_END = re.compile(r"_(id|kid|type|kind|count|length|status|slug|at|seconds|error|template)$")
 _SECRET_VALUE = re.compile(
     r"eyJ[\w-]{5,}\.[\w-]+(?:\.[\w-]*)?"  # JSON Web Token
     r"|(?:sealed|stored):v1:[\w-]+"  # shared.plumbing.sealing
+    r"|(?<=_pat_)\w+"  # personal access tokens
     r"|(?<=://)[^/@\s]+(?=@)"  # user and password inside a URL
     r"|(?<=[?&#]token=)[^&#\s]+|(?<=[?&#]code=)[^&#\s]+"  # single-use links
 )
@@ -45,7 +46,7 @@ def names_a_secret(key: str) -> bool:
 def _mask(value: Any, depth: int = 0) -> Any:
     if isinstance(value, str):
         # Plain searches first: nearly no text holds any of these, and a regular expression costs ten times as much.
-        suspicious = "eyJ" in value or ":v1:" in value or "://" in value
+        suspicious = "eyJ" in value or ":v1:" in value or "://" in value or "_pat_" in value
         return _SECRET_VALUE.sub(MASK, value) if suspicious else value
     if isinstance(value, dict) and depth < 5:  # noqa: PLR2004 - deeper is no log field
         return {key: _mask_field(str(key), inner, depth + 1) for key, inner in value.items()}

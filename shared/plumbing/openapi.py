@@ -14,6 +14,7 @@ SLUGS = {
     "token-invalid": 401,
     "token-expired": 401,
     "role-required": 403,
+    "scope-missing": 403,  # a program's token; see shared.plumbing.security
     "not-found": 404,
     "method-not-allowed": 405,
     "body-too-large": 413,
@@ -49,7 +50,7 @@ SCHEMA = {
     },
 }
 # What every route that takes a user's token can answer, whether or not it needs one.
-_TOKEN_SLUGS = ("token-missing", "token-invalid", "token-expired")
+_TOKEN_SLUGS = ("token-missing", "token-invalid", "token-expired", "scope-missing")
 _USER_SCHEME = "user"
 _DECLARED = re.compile(r"([45]\d\d) ([a-z0-9-]+)")
 
@@ -77,7 +78,8 @@ def tell_of_token_refusals(document: dict[str, Any]) -> None:
         for operation in operations.values():
             if not any(_USER_SCHEME in needed for needed in operation.get("security", ())):
                 continue
-            ((status, answer),) = problems(*_TOKEN_SLUGS).items()
-            told = operation["responses"].setdefault(str(status), answer)
-            missing = [f"`{slug}`" for slug in _TOKEN_SLUGS if f"`{slug}`" not in told["description"]]
-            told["description"] = ", ".join([told["description"], *missing])
+            for status, answer in problems(*_TOKEN_SLUGS).items():
+                told = operation["responses"].setdefault(str(status), answer)
+                slugs = answer["description"].split(", ")
+                missing = [slug for slug in slugs if slug not in told["description"]]
+                told["description"] = ", ".join([told["description"], *missing])

@@ -1,6 +1,10 @@
 """Who is calling: the dependencies that routes declare, and the door to everything about tokens and keys.
 
-Refusals: 401 `token-missing`, `token-invalid`, `token-expired`; 403 `role-required`; 503 `keys-unavailable`.
+Refusals: 401 `token-missing`, `token-invalid`, `token-expired`; 403 `role-required`, `scope-missing`; 503
+`keys-unavailable`.
+
+A token with scopes is a program's. It opens what a scope of this service says, and by that no more than its user may:
+`<service>:read` lets it look (GET, HEAD), `<service>:write` lets it do everything. No route has to ask for that.
 """
 
 from collections.abc import Awaitable, Callable
@@ -31,7 +35,7 @@ __all__ = [
 ]
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="user", bearerFormat="JWT", description="An access token of a user")
-
+_LOOKING = frozenset({"GET", "HEAD"})
 
 _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
@@ -42,8 +46,25 @@ async def optional_user(request: Request, credentials: _Credentials) -> Principa
         return None
     verifier: TokenVerifier = getattr(request.state, "verifier", None) or request.app.state.verifier
     principal = await verifier.authenticate(credentials.credentials)
+    if principal.scopes is not None:
+        _require_scope(request, principal.scopes)
     structlog.contextvars.bind_contextvars(user_id=principal.user_id)
     return principal
+
+
+def _require_scope(request: Request, scopes: frozenset[str]) -> None:
+    service: str = request.app.state.service
+    everything, looking = f"{service}:write", f"{service}:read"
+    if everything in scopes or (request.method in _LOOKING and looking in scopes):
+        return
+    scope = looking if request.method in _LOOKING else everything
+    raise Forbidden(
+        "scope-missing",
+        "This token may not do this",
+        f"It needs the scope {scope}.",
+        {"WWW-Authenticate": f'Bearer error="insufficient_scope", scope="{scope}"'},  # RFC 6750 §3.1
+        scope=scope,
+    )
 
 
 # Calls optional_user instead of depending on it: one level of dependencies less on the busiest routes.

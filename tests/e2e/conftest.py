@@ -28,9 +28,11 @@ QUICK = {
     "AUTH_ACCESS_TOKEN_SECONDS": "90",
     "AUTH_NETWORK_REQUESTS_PER_MINUTE": "100000",
     "AUTH_LOG_INS_PER_MINUTE": "1000",
+    "AUTH_CODES_PER_HOUR": "1000",
     "AUTH_MAILS_PER_HOUR": "1000",
     "AUTH_REFRESHES_PER_MINUTE": "1000",
     "AUTH_WORKSPACES_PER_HOUR": "1000",
+    "AUTH_INVITES_PER_HOUR": "1000",
     "CATALOG_MANIFEST_DEADLINE_SECONDS": "5",
     "CATALOG_PUBLISHES_PER_MINUTE": "10000",
     "CATALOG_VISITS_PER_MINUTE": "100000",
@@ -71,8 +73,8 @@ def providers() -> dict[str, OpenIdProvider]:
             settings={
                 "product": "globe",
                 "trusted_email": True,
-                "region": "eu",
-                "regions": ["uk"],
+                "region": "ca",  # the sample product has the usual ones
+                "regions": ["nz"],
                 "addresses": ["globe.example", "*.globe.example"],
                 "second_factor_amr": ["mfa"],
                 "directory_token": "globe-directory-token",
@@ -83,7 +85,7 @@ def providers() -> dict[str, OpenIdProvider]:
             port["island"],
             create=False,
             settings={
-                "region": "au",
+                "region": "is",
                 "addresses": ["127.0.0.1"],
                 "registration_url": f"http://127.0.0.1:{port['island']}/register?back={{back}}",
             },

@@ -20,6 +20,10 @@ class Caller(Person):
         self.log_in()
         self.user_id = self.call("GET", "/api/auth/v1/me")["id"]
 
+    def keep(self, session: dict[str, Any]) -> None:
+        """Go on with a session that was opened by steps of one's own."""
+        self._keep(session)
+
     def send(self, method: str, path: str, **options: Any) -> httpx.Response:
         """One request, one answer, whatever it is. `headers` win over the caller's token."""
         if self.token and time.monotonic() > self._token_until:

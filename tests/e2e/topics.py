@@ -4,9 +4,10 @@ import asyncio
 import json
 import threading
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
@@ -14,6 +15,7 @@ from aiokafka.admin import AIOKafkaAdminClient
 from deploy.local.demo.watch import Reader
 from shared.contracts.topics import ALL_TOPICS
 
+Result = TypeVar("Result")
 NAMES = tuple(topic.name for topic in ALL_TOPICS)
 
 
@@ -96,7 +98,7 @@ def produce(bootstrap_servers: str, records: Iterable[Record]) -> None:
             ]
             await asyncio.gather(*sent)
 
-    asyncio.run(send())
+    _run(send())
 
 
 def everything_on(bootstrap_servers: str, *topics: str) -> list[Record]:
@@ -113,7 +115,7 @@ def everything_on(bootstrap_servers: str, *topics: str) -> list[Record]:
                 found += [_record(one) for records in batch.values() for one in records]
         return found
 
-    return asyncio.run(read())
+    return _run(read())
 
 
 def behind(bootstrap_servers: str) -> dict[str, int]:
@@ -136,7 +138,13 @@ def behind(bootstrap_servers: str) -> dict[str, int]:
                 lags[group] = sum(end - max(0, done.get(part, 0)) for part, end in ends.items())
         return {group: lag for group, lag in lags.items() if lag}
 
-    return asyncio.run(look())
+    return _run(look())
+
+
+def _run(work: Coroutine[Any, Any, Result]) -> Result:
+    """In a thread of its own: a browser's driver keeps an event loop in the test's."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, work).result()
 
 
 async def _parts(consumer: AIOKafkaConsumer, topics: Sequence[str]) -> list[TopicPartition]:

@@ -33,11 +33,10 @@ function build() {
     ],
     scopes: ['openid', 'email', 'profile'],
     claims: {
-      openid: ['sub', 'region', 'account_url'],
+      openid: ['sub', 'region', 'account_url', 'amr'],
       email: ['email', 'email_verified'],
       profile: ['name', 'locale'],
       auth_time: null,
-      amr: null,
     },
     discovery: { prompt_values_supported: ['none', 'login', 'consent', ...(given.create ? ['create'] : [])] },
     pkce: { methods: ['S256'], required: () => true },

@@ -12,11 +12,11 @@ from typing import Any
 import httpx
 
 from deploy.local.demo.people import Mailbox, Person, RefusedError, eventually
+from deploy.local.demo.visit import INSTALLER, Visit
 from deploy.local.demo.watch import TopicWatcher
 
 PROVIDER = "acme"
 FORBIDDEN = 403
-INSTALLER = "/api/installer/v1"
 
 
 @dataclass(frozen=True)
@@ -42,6 +42,7 @@ class Story:
         self.mailbox = Mailbox(world.mail)
         self.publisher = Person(world.marketplace, "Paula", f"paula-{self.run}@publisher.example")
         self.admin = Person(world.marketplace, "Ada", f"ada-{self.run}@acme.example")
+        self.visit = Visit(self.admin, world.product)
         self.workspace = ""
         self._topics = topics
         self._tell = tell
@@ -52,7 +53,10 @@ class Story:
         self.admin_comes_from_the_product()
         self.product_pushes_a_workspace()
         ours, refusing, shaky = (self.publish(name) for name in ("timesheets", "picky", "shaky"))
+        self.read_the_region_notice(ours)
+        self.unlock_by_a_second_factor(ours)
         self.install(ours)
+        self.find_it_installed(ours)
         self.install_refused(refusing)
         self.install_while_down(shaky)
         self.uninstall(ours)
@@ -93,21 +97,9 @@ class Story:
 
     def product_pushes_a_workspace(self) -> None:
         """The product knows who administers what, and says so."""
-        body = {"name": f"Acme East {self.run}", "region": "eu", "plan": "PRO"}
-        made = httpx.post(
-            f"{self.world.product}/api/workspaces", json=body, auth=(self.admin.email, self.admin.password)
-        )
-        made.raise_for_status()
-        self.workspace = made.json()["id"]
-        mine = eventually(self._my_workspace, "the pushed workspace in the marketplace")
+        mine = self.visit.pushed_workspace(f"Acme East {self.run}")
+        self.workspace = mine["id"]
         self._tell(f"the product pushed workspace {mine['name']!r}: region {mine['region']}, plan {mine['plan']}")
-
-    def _my_workspace(self) -> dict[str, Any] | None:
-        for workspace in self.admin.call("GET", "/api/auth/v1/workspaces")["items"]:
-            if workspace["id"] == self.workspace:
-                found: dict[str, Any] = workspace
-                return found
-        return None
 
     def publish(self, name: str) -> str:
         """An add-on by the address of its manifest. Returns its key."""
@@ -119,27 +111,38 @@ class Story:
         except RefusedError as refused:
             if refused.problem.get("slug") != "addon-exists":  # said yes before, and the answer was lost
                 raise
-        eventually(lambda: self._selectable(key), f"{key} in preflight")
+        eventually(lambda: self.visit.selectable(key, self.workspace), f"{key} in preflight")
         self._tell(f"published {key} from {url}")
         return key
 
-    def preflight(self, key: str) -> list[dict[str, Any]]:
-        """How the admin's workspaces stand for this add-on; empty while the installer does not know it yet."""
-        try:
-            answer = self.admin.call("GET", f"{INSTALLER}/preflight", params={"addon": key})
-        except RefusedError as refused:
-            if refused.problem.get("slug", "").endswith("-not-known-yet"):
-                return []
-            raise
-        rows: list[dict[str, Any]] = answer["workspaces"]
-        return rows
+    def read_the_region_notice(self, key: str) -> None:
+        """A workspace with a data region: the add-on may keep data elsewhere, and somebody has to have read that."""
+        (row,) = [one for one in self.visit.preflight(key) if one["workspace_id"] == self.workspace]
+        if "region" not in row["warnings"]:
+            raise AssertionError(f"no notice about the region: {row}")
+        self.visit.refused(key, self.workspace, "region-not-acknowledged", acknowledge=())
+        self._tell(f"{key}: not installed before the notice about region {row['region']} is acknowledged")
 
-    def _selectable(self, key: str) -> bool:
-        return any(row["workspace_id"] == self.workspace and row["selectable"] for row in self.preflight(key))
+    def unlock_by_a_second_factor(self, key: str) -> None:
+        """A workspace that requires 2FA is locked for whoever has none, and only as long."""
+        vault = self.visit.pushed_workspace(f"Acme Vault {self.run}", requires_two_factor=True)["id"]
+        row = self.visit.blocked(key, vault, "two-factor-required")
+        self._tell(f"{row['name']!r} requires 2FA: locked; next step: {row['next']['action']}")
+        recovery_codes = self.visit.switch_on_two_factor()
+        eventually(lambda: self.visit.selectable(key, vault), "the workspace unlocked")
+        self._tell(f"{self.admin.email} switched 2FA on: {row['name']!r} is unlocked")
+        self.visit.switch_off_two_factor(recovery_codes[0])
+        self.visit.blocked(key, vault, "two-factor-required")
+        self._tell("2FA off again, by a recovery code: locked again")
+
+    def find_it_installed(self, key: str) -> None:
+        """One live installation per workspace and add-on."""
+        row = self.visit.blocked(key, self.workspace, "already-installed")
+        self._tell(f"{key}: already installed in {row['name']!r}, so it cannot be chosen again")
 
     def install(self, key: str) -> str:
         """The main job."""
-        installation = self.ask(key)
+        installation = self.visit.ask(key, self.workspace)
         requested = self._topics.wait("InstallRequested", installation_id=installation)
         installed = self._topics.wait("AddOnInstalled", installation_id=installation)
         self._outcome(installation, "installed")
@@ -155,7 +158,7 @@ class Story:
         """The add-on says no; its reason reaches everybody."""
         reason = "our licence server does not know this workspace"
         self._control(key, {"mode": "refuse", "status": 403, "reason": reason})
-        installation = self.ask(key)
+        installation = self.visit.ask(key, self.workspace)
         failed = self._topics.wait("InstallFailed", installation_id=installation)
         shown = self._outcome(installation, "failed")
         if failed.value["reason"] != "addon-refused" or reason not in shown["detail"]:
@@ -165,7 +168,7 @@ class Story:
     def install_while_down(self, key: str) -> None:
         """The add-on is down: the install waits, a maintenance notice is raised, and all ends well by itself."""
         self._control("", {"mode": "down"})
-        installation = self.ask(key)
+        installation = self.visit.ask(key, self.workspace)
         self._topics.wait("InstallRequested", installation_id=installation)
         self._tell(f"{key}: the add-on is down; the install waits")
         self._topics.wait("MaintenanceNoticeRaised", 120, scope=f"addon:{key}")
@@ -187,16 +190,6 @@ class Story:
         self._topics.wait("AddOnUninstalled", installation_id=installation)
         eventually(lambda: self._calls(key, "DELETED", installation), "DELETED at the add-on")
         self._tell(f"{key}: uninstalled; the add-on received DELETED")
-
-    def ask(self, key: str) -> str:
-        """Ask for an install after a look at preflight. Returns its id."""
-        if not self._selectable(key):
-            raise AssertionError(f"{self.workspace} cannot take {key}: {self.preflight(key)}")
-        body = {"workspace_id": self.workspace, "addon_key": key, "acknowledge": ["region"]}
-        headers = {"Idempotency-Key": secrets.token_hex(8)}
-        answer = self.admin.call("POST", f"{INSTALLER}/installations", json=body, headers=headers)
-        installation: str = answer["id"]
-        return installation
 
     def _outcome(self, installation: str, outcome: str) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:

@@ -11,6 +11,7 @@ from services.auth.accounts.quiet import at_least
 from services.auth.accounts.rules import credentials, new_account, registered, sign_up_again, verify_by_link, with_link
 from services.auth.accounts.store import Users
 from services.auth.domain import Account, Cause, Change
+from services.auth.security.tally import Tally
 from services.auth.texts import address_key
 from services.auth.tokens import digest, link_owner, new_id
 from services.auth.workspaces.membership import Membership
@@ -19,6 +20,7 @@ from shared.plumbing.errors import Forbidden, NotFound, Unauthorized
 
 log = structlog.get_logger()
 
+LOG_IN_REFUSED = "log-in-refused"
 RESEND_PATH = "/api/auth/v1/verify-email/resend"
 _TRIES = 3
 
@@ -44,6 +46,7 @@ class Accounts:
         passwords: Passwords,
         links: Links,
         clock: Clock,
+        tally: Tally,
         quiet_seconds: float,
     ) -> None:
         self._users = users
@@ -51,6 +54,7 @@ class Accounts:
         self._passwords = passwords
         self._links = links
         self._clock = clock
+        self._tally = tally
         self._quiet_seconds = quiet_seconds
 
     async def sign_up(self, wish: SignUp, cause: Cause) -> None:
@@ -101,6 +105,8 @@ class Accounts:
         account = await self._users.by_address(address_key(email))
         right = await self._passwords.verify(account.password if account else None, password)
         if account is None or not right:
+            if account is not None:
+                self._tally.note(account.id, LOG_IN_REFUSED, cause)
             log.info("log_in_refused", user_id=account.id if account else None)
             raise Unauthorized("credentials-wrong", "Address or password is wrong")
         refuse_unverified(account)

@@ -30,6 +30,8 @@ def about(account: Account) -> dict[str, Any]:
         "locale": account.locale,
         "verified_at": account.verified_at,
         "two_factor": account.two_factor,
+        "two_factor_since": account.second_factor.enabled_at if account.second_factor else None,
+        "personal_tokens": [one.model_dump(exclude={"hash"}) for one in account.personal_tokens],
         "has_password": account.password is not None,
         "roles": account.roles,
         "created_at": account.created_at,

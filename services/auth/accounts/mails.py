@@ -46,6 +46,11 @@ class Mails:
         """A mail that tells something, to the account's address or another one; its link leads to the start."""
         return self._mail(account, template, now + NOTICE_LIFE, f"{self._public_url}/", to)
 
+    def security_notice(self, account: Account, kind: str, now: datetime) -> SendMail:
+        """Something happened that the owner should know of even if it was not them; `kind` as in the security log."""
+        link = f"{self._public_url}/account/security"
+        return self._mail(account, "security-notice", now + NOTICE_LIFE, link, kind=kind)
+
     def sealed_address(self, email: str, now: datetime) -> str:
         """For the account's state record."""
         return self._sealer.seal(email, purpose=SEALED_ADDRESS, expires_at=now + ACCOUNT_ADDRESS_LIFE)
@@ -54,13 +59,20 @@ class Mails:
         return f"{self._public_url}{path}?token={token}"
 
     def _mail(
-        self, account: Account, template: str, expires_at: datetime, link: str, to: str | None = None
+        self,
+        account: Account,
+        template: str,
+        expires_at: datetime,
+        link: str,
+        to: str | None = None,
+        *,
+        kind: str | None = None,
     ) -> SendMail:
         return SendMail(
             user_id=account.id,
             template=template,
             locale=account.locale,
-            parameters={"display_name": account.display_name},
+            parameters={"display_name": account.display_name, **({"kind": kind} if kind else {})},
             sealed_address=self._sealer.seal(to or account.email, purpose=SEALED_ADDRESS, expires_at=expires_at),
             sealed_link=self._sealer.seal(link, purpose=SEALED_LINK, expires_at=expires_at),
             expires_at=expires_at,

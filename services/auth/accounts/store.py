@@ -72,6 +72,15 @@ class Users(Documents[Account]):
         """The account of a product's subject."""
         return await self._find({"identities": {"$elemMatch": {"provider": provider, "sub": subject}}})
 
+    async def by_personal_token(self, hashed: str) -> Account | None:
+        """The standing account that has a personal access token of this digest."""
+        return await self._find({"personal_tokens.hash": hashed, "deleted_at": None})
+
+    async def note_use(self, user_id: str, token_id: str, now: datetime) -> None:
+        """A personal access token was used. No change of the account: a change at the same time may forget it."""
+        which = {"_id": user_id, "personal_tokens.id": token_id}
+        await self._collection.update_one(which, {"$set": {"personal_tokens.$.last_used_at": now}})
+
     async def names(self, user_ids: Sequence[str]) -> dict[str, str]:
         """Display names by user id."""
         found = self._collection.find({"_id": {"$in": list(user_ids)}}, {"display_name": 1})

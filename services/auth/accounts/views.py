@@ -114,6 +114,8 @@ class ExportedAccount(Told):
     locale: str
     verified_at: datetime | None
     two_factor: bool
+    two_factor_since: datetime | None
+    personal_tokens: list[dict[str, Any]]
     has_password: bool
     roles: tuple[str, ...]
     created_at: datetime

@@ -20,7 +20,15 @@ _DEPARTURES = problems(
 )
 _CALLBACK_ANSWERS = {303: {"description": "To `return_to`, or to `/login?error=<slug>`"}} | problems(
     *("401 login-expired", "401 login-refused", "401 login-failed", "401 session-ended", "403 email-missing"),
-    *("403 email-not-verified", "403 other-account", "404 provider-unknown", "409 email-taken", "409 taken"),
+    "403 two-factor-needed",
+    *(
+        "403 code-needed",
+        "403 email-not-verified",
+        "403 other-account",
+        "404 provider-unknown",
+        "409 email-taken",
+        "409 taken",
+    ),
     *("409 product-account-taken", "409 too-many-product-accounts", "too-many-requests", "503 provider-unavailable"),
 )
 

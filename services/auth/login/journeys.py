@@ -12,7 +12,7 @@ from services.auth.login.arrival import with_parameter
 from services.auth.login.oidc import Asking, OidcClient, Person
 from services.auth.login.own import OwnBrowser, Owner
 from services.auth.login.product_accounts import ProductAccounts
-from services.auth.login.rules import refuse_another
+from services.auth.login.rules import refuse_another, refuse_one_factor
 from services.auth.login.trips import Kind, Trip, Trips, identity, newcomer, refuse_stale, vouched
 from services.auth.login.views import Departure, ProviderAnswer
 from services.auth.sessions.desk import Desk
@@ -150,6 +150,7 @@ class Journeys:
         refuse_stale(person, trip)
         refuse_another(owner.account, known)
         amr = (SECOND_FACTOR,) if vouched(person, client.settings) else ()
+        refuse_one_factor(owner.account, amr)
         await self._sessions.prove(owner.session.id, amr)
         log.info("stepped_up", user_id=owner.account.id, session_id=owner.session.id, method="product", amr=amr)
 
@@ -177,6 +178,9 @@ class Journeys:
             raise problem
         request.state.error_slug = problem.slug
         if trip is not None and trip.quiet and return_to is not None:
-            return self.home(with_parameter(return_to, "login", problem.slug))
-        query = {"error": problem.slug} | ({"return_to": return_to} if return_to else {})
-        return self.home(f"/login?{urlencode(query)}")
+            response = self.home(with_parameter(return_to, "login", problem.slug))
+        else:
+            query = {"error": problem.slug} | ({"return_to": return_to} if return_to else {})
+            response = self.home(f"/login?{urlencode(query)}")
+        self._browser.keep_challenge(response, problem)
+        return response

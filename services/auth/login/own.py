@@ -8,7 +8,7 @@ from services.auth.accounts.store import Users
 from services.auth.domain import Account
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.sessions import Session, Sessions
-from services.auth.web import REFRESH_COOKIE
+from services.auth.web import REFRESH_COOKIE, only_cookie
 from shared.plumbing.errors import Unauthorized
 
 
@@ -31,7 +31,7 @@ class OwnBrowser:
     async def owner(self, request: Request) -> Owner | None:
         """None if nobody is logged in."""
         try:
-            token = self._desk.read(request.cookies.get(REFRESH_COOKIE, ""))
+            token = self._desk.read(only_cookie(request, REFRESH_COOKIE) or "")
         except Unauthorized:
             return None
         session = await self._sessions.standing(token)

@@ -55,6 +55,7 @@ class Published:
         self._keys_read_at = float("-inf")
         self._unknown_at = float("-inf")
         self._failed_at = float("-inf")
+        self._keys_failed_at = float("-inf")
         self._reading = asyncio.Lock()
 
     async def metadata(self) -> Metadata:
@@ -85,11 +86,14 @@ class Published:
             stale = now - self._keys_read_at > _FRESH_SECONDS
             unknown = kid not in self._keys and now - self._unknown_at > _UNKNOWN_KEY_SECONDS
             if stale or unknown:
+                if not self._keys and now - self._keys_failed_at < _DOWN_SECONDS:
+                    raise self.unavailable("it did not tell its keys a moment ago")
                 if not stale:
                     self._unknown_at = now
                 try:
                     self._keys = _keys(await self._get_json(metadata.jwks_uri))
                 except Unavailable:
+                    self._keys_failed_at = time.monotonic()
                     if not self._keys:
                         raise
                 self._keys_read_at = time.monotonic()

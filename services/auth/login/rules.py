@@ -3,9 +3,10 @@
 An identity belongs to one account: the unique index says so, whatever two log-ins do at the same time.
 """
 
+from collections.abc import Sequence
 from datetime import datetime
 
-from services.auth.domain import Account, Change, Identity, SecurityEvent
+from services.auth.domain import SECOND_FACTOR, Account, Change, Identity, SecurityEvent
 from shared.contracts.auth import TwoFactorChanged
 from shared.contracts.envelope import Message
 from shared.plumbing.errors import Conflict, Forbidden, NotFound
@@ -107,6 +108,12 @@ def taken() -> Conflict:
         "This product account belongs to another account here",
         "Log in with it, and remove it there first.",
     )
+
+
+def refuse_one_factor(account: Account, amr: Sequence[str]) -> None:
+    """For a step-up of an account with a second factor of its own. Raises 403 `code-needed`."""
+    if account.two_factor and SECOND_FACTOR not in amr:
+        raise Forbidden("code-needed", "Your account has a second factor", "Give a code of your device.")
 
 
 def refuse_another(account: Account, identity: Identity) -> None:

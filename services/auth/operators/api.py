@@ -11,7 +11,7 @@ from services.auth.accounts.views import AccountRow
 from services.auth.domain import OPERATOR, PUBLISHER, Change
 from services.auth.texts import Address, address_key
 from services.auth.web import cause
-from services.auth.workspaces.rules import Workspace, refuse_if_pushed, role_of, workspace_not_found
+from services.auth.workspaces.rules import Workspace, refuse_if_pushed, workspace_not_found
 from services.auth.workspaces.store import Workspaces
 from services.auth.workspaces.views import OperatorPatch, WorkspaceView
 from shared.plumbing.http import problems
@@ -72,6 +72,6 @@ def router(users: Users, workspaces: Workspaces) -> APIRouter:
 
         workspace = await workspaces.change(workspace_id, decide, cause(request))
         log.info("workspace_changed_by_operator", workspace_id=workspace_id, by=operator.user_id, **fields)
-        return WorkspaceView.of(workspace, role_of(workspace, operator.user_id))
+        return WorkspaceView.of(workspace, operator.user_id)
 
     return api

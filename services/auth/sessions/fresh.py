@@ -21,17 +21,23 @@ class Freshness:
 
     def check(self, principal: Principal) -> None:
         """Raises 403 `step-up-required`, which says where to prove it again."""
+        if principal.scopes is not None:  # a program proves nothing
+            raise _stale()
         self.check_proof(principal.proved_at)
 
     def check_proof(self, proved_at: datetime) -> None:
         """As `check`, for a proof of that moment."""
         if self._clock.now() - proved_at > self._within:
-            raise Forbidden(
-                "step-up-required",
-                "Prove once more that it is you",
-                "Log-ins get old; this action asks for a proof of a moment ago.",
-                step_up=STEP_UP_PATH,
-            )
+            raise _stale()
+
+
+def _stale() -> Forbidden:
+    return Forbidden(
+        "step-up-required",
+        "Prove once more that it is you",
+        "Log-ins get old; this action asks for a proof of a moment ago.",
+        step_up=STEP_UP_PATH,
+    )
 
 
 async def require_fresh(request: Request, principal: CurrentUser) -> Principal:

@@ -1,6 +1,6 @@
 """Sessions: one document per family of refresh tokens. It holds a count, never a token."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -8,11 +8,12 @@ from typing import Literal
 import structlog
 from pydantic import Field
 
-from services.auth.domain import Account, Stored
+from services.auth.domain import Account, Cause, Change, SecurityEvent, Stored
 from services.auth.sessions.store import SessionStore
 from services.auth.tokens import RefreshToken, new_id
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Unauthorized
+from shared.plumbing.mongo import Document
 
 log = structlog.get_logger()
 
@@ -52,6 +53,15 @@ class Device:
     user_agent: str
 
 
+class RefreshReused(Unauthorized):
+    """Two parties hold the session. `first`: nobody was told of it yet."""
+
+    def __init__(self, user_id: str, *, first: bool) -> None:
+        super().__init__("refresh-reused", "This session has ended", "A refresh token was used twice. Log in again.")
+        self.user_id = user_id
+        self.first = first
+
+
 class Sessions:
     """Starts, carries on and ends sessions."""
 
@@ -61,11 +71,12 @@ class Sessions:
         self._life = life
         self._grace = grace
 
-    async def start(self, account: Account, device: Device, amr: Sequence[str]) -> Session:
+    async def start(self, account: Account, device: Device, amr: Sequence[str], cause: Cause) -> Session:
         """A new family; its first token has count 1."""
         now = self._clock.now()
-        document = {
-            "_id": new_id(),
+        session_id = new_id()
+        document: Document = {
+            "_id": session_id,
             "user_id": account.id,
             "client": device.client,
             "count": 1,
@@ -78,10 +89,11 @@ class Sessions:
             "expires_at": now + self._life,
             "ended_at": None,
         }
-        await self._store.insert(document)
+        opened = SecurityEvent(account.id, "session-opened", {"session_id": session_id, "client": device.client})
+        await self._store.insert(document, opened, cause)
         return Session.model_validate(document)
 
-    async def rotate(self, token: RefreshToken) -> Session:
+    async def rotate(self, token: RefreshToken, cause: Cause) -> Session:
         """Replace the newest token of a session, once; returns the session with its new count.
 
         Whoever brings the token just replaced within the grace time gets the same successor again: browser tabs
@@ -95,11 +107,16 @@ class Sessions:
             if document is None:
                 raise session_ended()
             if document["count"] != token.count + 1 or now - document["rotated_at"] > self._grace:
-                await self.end(document["user_id"], token.session_id, "refresh-reused")
+                first = await self.end(document["user_id"], token.session_id, "refresh-reused", cause)
                 log.warning("refresh_reused", user_id=document["user_id"], session_id=token.session_id)
-                raise Unauthorized(
-                    "refresh-reused", "This session has ended", "A refresh token was used twice. Log in again."
-                )
+                raise RefreshReused(document["user_id"], first=first)
+        return Session.model_validate(document)
+
+    async def current(self, user_id: str, session_id: str) -> Session:
+        """A standing session of the user. Raises 401 `session-ended`."""
+        document = await self._store.find(session_id, self._clock.now())
+        if document is None or document["user_id"] != user_id:
+            raise session_ended()
         return Session.model_validate(document)
 
     async def keep(self, user_id: str, session_id: str) -> None:
@@ -125,18 +142,36 @@ class Sessions:
         """End all sessions of the user but this one. Returns how many there were."""
         return await self._store.end_others(user_id, session_id, self._clock.now(), because)
 
-    async def end(self, user_id: str, session_id: str, because: str) -> bool:
+    async def end(self, user_id: str, session_id: str, because: str, cause: Cause) -> bool:
         """End one of the user's sessions. False if it was none or had ended."""
-        return await self._store.end(session_id, self._clock.now(), because, user_id=user_id)
+        event_of = _ended(because)
+        return await self._store.end(session_id, self._clock.now(), because, event_of, cause, user_id=user_id)
 
-    async def end_by_token(self, token: RefreshToken, because: str) -> None:
+    async def end_by_token(self, token: RefreshToken, because: str, cause: Cause) -> None:
         """End the session that a token of ours belongs to."""
-        await self._store.end(token.session_id, self._clock.now(), because)
+        await self._store.end(token.session_id, self._clock.now(), because, _ended(because), cause)
 
     async def of(self, user_id: str) -> list[Session]:
         """The user's standing sessions, the newest first, 100 at most."""
         found = await self._store.of(user_id, self._clock.now(), limit=100)
         return [Session.model_validate(document) for document in found]
+
+
+def ended_everywhere(user_id: str, now: datetime) -> Change:
+    """Nothing that was handed out before this moment is carried on: no session, no personal access token."""
+    event = SecurityEvent(user_id, "logged-out-everywhere")
+    return Change({"sessions_valid_from": now, "personal_tokens": []}, public=False, events=(event,))
+
+
+def ended_elsewhere(user_id: str) -> Change:
+    """For the log: all sessions but one have ended."""
+    return Change(public=False, events=(SecurityEvent(user_id, "logged-out-elsewhere"),))
+
+
+def _ended(because: str) -> Callable[[Document], SecurityEvent]:
+    return lambda ended: SecurityEvent(
+        ended["user_id"], "session-ended", {"session_id": ended["_id"], "because": because}
+    )
 
 
 def session_ended() -> Unauthorized:

@@ -1,9 +1,11 @@
 """The sessions' documents: one per family of refresh tokens."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from datetime import datetime
 
-from shared.plumbing.mongo import Database, Document
+from services.auth.domain import SECOND_FACTOR, Cause, SecurityEvent
+from services.auth.security.store import SecurityLog
+from shared.plumbing.mongo import Database, Document, DriverSession
 
 _TOLD: Document = {
     "_id": 0,
@@ -16,12 +18,17 @@ _TOLD: Document = {
 class SessionStore:
     """A family stands until it is ended or expires."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, log: SecurityLog) -> None:
         self._sessions = database["sessions"]
+        self._log = log
 
-    async def insert(self, session: Document) -> None:
-        """Store a new family."""
-        await self._sessions.insert_one(session)
+    async def insert(self, session: Document, event: SecurityEvent, cause: Cause) -> None:
+        """Store a new family, and that it began."""
+
+        async def write(transaction: DriverSession) -> None:
+            await self._sessions.insert_one(session, session=transaction)
+
+        await self._log.together(write, lambda _: (event,), cause)
 
     async def rotate(self, session_id: str, count: int, now: datetime) -> Document | None:
         """Raise the count of a standing family from `count`. None if there is none with this count."""
@@ -45,11 +52,30 @@ class SessionStore:
         done = await self._sessions.update_many(which, {"$set": {"ended_at": now, "ended_because": because}})
         return done.modified_count
 
-    async def end(self, session_id: str, now: datetime, because: str, *, user_id: str | None = None) -> bool:
-        """End a family, of this user if one is given. False if there is none, or it had ended."""
+    async def end(
+        self,
+        session_id: str,
+        now: datetime,
+        because: str,
+        event_of: Callable[[Document], SecurityEvent],
+        cause: Cause,
+        *,
+        user_id: str | None = None,
+    ) -> bool:
+        """End a family, of this user if one is given, and log it. False if there is none, or it had ended."""
         which = {"_id": session_id, "ended_at": None, **({"user_id": user_id} if user_id is not None else {})}
-        done = await self._sessions.update_one(which, {"$set": {"ended_at": now, "ended_because": because}})
-        return done.modified_count > 0
+        change = {"$set": {"ended_at": now, "ended_because": because}}
+
+        async def write(transaction: DriverSession) -> Document | None:
+            ended: Document | None = await self._sessions.find_one_and_update(which, change, session=transaction)
+            return ended
+
+        return await self._log.together(write, lambda ended: (event_of(ended),) if ended else (), cause) is not None
+
+    async def knows(self, user_id: str, network: str) -> bool:
+        """Whether the user has given both factors in this network lately."""
+        which = {"user_id": user_id, "network": network, "amr": SECOND_FACTOR}
+        return await self._sessions.find_one(which, {"_id": 1}) is not None
 
     async def keep(self, session_id: str, user_id: str, now: datetime) -> None:
         """Note that this family is spared."""

@@ -3,9 +3,12 @@
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import StringConstraints
+from pydantic import StringConstraints, model_validator
 
 from services.auth.accounts.views import User
+from services.auth.factors.second_factor import Proof
+from services.auth.factors.views import Code, EitherCode, RecoveryCode
+from services.auth.sessions.proofs import Once
 from services.auth.sessions.sessions import Client, Session
 from services.auth.texts import Address, GivenPassword
 from services.auth.views import Asked, Told
@@ -15,6 +18,29 @@ class LogIn(Asked):
     email: Address
     password: GivenPassword
     client: Client = "api"
+
+
+class SecondStep(EitherCode):
+    challenge: Annotated[str, StringConstraints(max_length=100)] | None = None
+    """As `two-factor-needed` told it; without one, that of the browser's cookie."""
+
+
+class StepUp(Asked):
+    """Exactly one of the three."""
+
+    password: GivenPassword | None = None
+    code: Code | None = None
+    recovery_code: RecoveryCode | None = None
+
+    @model_validator(mode="after")
+    def _one(self) -> Self:
+        if sum(one is not None for one in (self.password, self.code, self.recovery_code)) != 1:
+            raise ValueError("one of password, code and recovery_code")
+        return self
+
+    @property
+    def once(self) -> Once:
+        return Once(self.password) if self.password is not None else Once(proof=Proof(self.code, self.recovery_code))
 
 
 class Refresh(Asked):
@@ -30,6 +56,15 @@ class OpenSession(Told):
     """Null for browser clients, whose refresh token is in a cookie that no script can read."""
     session_id: str
     user: User
+
+
+class Proved(Told):
+    """An access token of the same session, which says that its owner has just proved who they are."""
+
+    access_token: str
+    token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the name of a scheme
+    expires_in: int
+    """Seconds."""
 
 
 class SessionRow(Told):

@@ -8,24 +8,29 @@ from pydantic import Field
 
 from services.auth.accounts.store import Users
 from services.auth.domain import Change
-from services.auth.texts import is_id
 from services.auth.tokens import new_id
 from services.auth.web import Limits, cause
 from services.auth.workspaces import rules
+from services.auth.workspaces.policy import Policy
 from services.auth.workspaces.rules import Workspace
+from services.auth.workspaces.seeing import Seeing
 from services.auth.workspaces.store import Workspaces
 from services.auth.workspaces.views import MAX_MEMBERS, MemberRow, NewWorkspace, RoleOnly, WorkspacePatch, WorkspaceView
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Forbidden
 from shared.plumbing.http import Page, decode_cursor, encode_cursor, problems
-from shared.plumbing.security import CurrentUser, Principal
+from shared.plumbing.security import CurrentUser
 
 log = structlog.get_logger()
 
 Skip = Annotated[int, Field(ge=0, le=MAX_MEMBERS)]
 
+_CREATE = problems("token-missing", "403 local-workspaces-off", "422 region-unknown", "429 too-many-requests")
 _READ = problems("token-missing", "404 workspace-not-found")
-_MANAGE = problems("token-missing", "403 not-admin", "404 workspace-not-found", "409 workspace-owned-by-product")
+_MANAGE = problems(
+    *("token-missing", "403 not-admin", "404 workspace-not-found", "409 workspace-owned-by-product"),
+    *("409 two-factor-off", "409 changed-meanwhile"),
+)
 _MEMBERS = problems(
     *("token-missing", "403 not-admin", "403 not-owner", "404 workspace-not-found", "404 member-not-found"),
     *("409 last-owner", "409 workspace-owned-by-product", "409 changed-meanwhile"),
@@ -35,36 +40,22 @@ _Cursor = Annotated[str | None, Query(max_length=512)]
 
 
 def router(
-    *,
-    workspaces: Workspaces,
-    users: Users,
-    clock: Clock,
-    local_product: str,
-    limits: Limits,
+    *, workspaces: Workspaces, users: Users, seeing: Seeing, clock: Clock, policy: Policy, limits: Limits
 ) -> APIRouter:
     """Routes of workspaces."""
     api = APIRouter(prefix="/api/auth/v1/workspaces", tags=["workspaces"])
+    seen, view = seeing.seen, seeing.view
 
-    async def seen(workspace_id: str, principal: Principal) -> Workspace:
-        """The workspace with the caller's entries. Raises 404 `workspace-not-found`."""
-        found = await workspaces.seen_by(principal.user_id, workspace_id) if is_id(workspace_id) else None
-        if found is None:
-            raise rules.workspace_not_found()
-        rules.membership(found, principal.user_id)
-        return found
-
-    def view(workspace: Workspace, principal: Principal) -> WorkspaceView:
-        return WorkspaceView.of(workspace, rules.role_of(workspace, principal.user_id))
-
-    @api.post("", status_code=201, responses=problems("token-missing", "429 too-many-requests"))
+    @api.post("", status_code=201, responses=_CREATE)
     async def create_workspace(body: NewWorkspace, principal: CurrentUser, request: Request) -> WorkspaceView:
         """Make a local workspace; the caller becomes its owner. The region is chosen here, once."""
+        policy.check_creation(body.region)
         limits.workspace(principal.user_id)
         document = rules.new_workspace(
             workspace_id=new_id(),
             name=body.name,
             region=body.region,
-            product=local_product,
+            product=policy.local_product,
             owner_id=principal.user_id,
             now=clock.now(),
         )
@@ -91,13 +82,17 @@ def router(
     async def change_workspace(
         workspace_id: str, body: WorkspacePatch, principal: CurrentUser, request: Request
     ) -> WorkspaceView:
-        """Change the fields that are given. For owners and admins of a local workspace."""
+        """Change the fields that are given. For owners and admins of a local workspace.
+
+        Plan and region are nobody's to change here. The 2FA rule is made only by somebody whose own 2FA is on.
+        """
         await seen(workspace_id, principal)
         fields = body.model_dump(exclude_none=True)
+        protected = bool(body.requires_two_factor) and (await users.get(principal.user_id)).protected
 
         def decide(newest: Workspace) -> Change | None:
-            rules.managing(newest, principal.user_id)
-            return Change(fields) if fields else None
+            change = rules.change_settings(newest, principal.user_id, fields, protected=protected)
+            return change if fields else None
 
         return view(await workspaces.change(workspace_id, decide, cause(request)), principal)
 

@@ -6,7 +6,8 @@ from typing import Any
 
 from pydantic import Field
 
-from services.auth.domain import SCHEMA, Change, Stored
+from services.auth.domain import SCHEMA, Change, SecurityEvent, Stored
+from services.auth.workspaces.invite import Invite
 from shared.contracts.auth import Plan, Role, WorkspaceAdmin, WorkspaceChanged
 from shared.plumbing.errors import Conflict, Forbidden, NotFound
 
@@ -23,7 +24,7 @@ class Member(Stored):
 
 
 class Workspace(Stored):
-    """A workspace; `members` may be only those of one user, depending on what was read."""
+    """A workspace; `members` may be only those of one user, depending on what was read, `owners` counts all."""
 
     id: str = Field(alias="_id")
     version: int
@@ -35,6 +36,8 @@ class Workspace(Stored):
     requires_two_factor: bool = False
     active: bool = True
     members: tuple[Member, ...] = ()
+    owners: int | None = None
+    invites: tuple[Invite, ...] = ()
     directory_version: int | None = None
     directory_digest: str | None = Field(default=None, repr=False)
     deleted_at: datetime | None = None
@@ -54,6 +57,14 @@ def membership(workspace: Workspace, user_id: str) -> Role:
     return role
 
 
+def is_only_owner(workspace: Workspace, user_id: str) -> bool:
+    """Whether the workspace would have no owner without this person."""
+    count = workspace.owners
+    if count is None:
+        count = sum(member.role is Role.OWNER for member in workspace.members)
+    return count == 1 and role_of(workspace, user_id) is Role.OWNER
+
+
 def workspace_not_found() -> NotFound:
     """Also for those who are there and not for the caller to know."""
     return NotFound("workspace-not-found", "There is no such workspace", "Or you are not a member of it.")
@@ -69,6 +80,12 @@ def managing(workspace: Workspace, user_id: str) -> Role:
         raise Forbidden("not-admin", "Only owners and admins of the workspace may do this")
     refuse_if_pushed(workspace)
     return role
+
+
+def owning(workspace: Workspace, user_id: str) -> None:
+    """As `managing`, for owners only. Raises 403 `not-owner` to admins."""
+    if managing(workspace, user_id) is not Role.OWNER:
+        raise Forbidden("not-owner", "Only an owner of the workspace may do this")
 
 
 def refuse_if_pushed(workspace: Workspace) -> None:
@@ -98,6 +115,7 @@ def new_workspace(
         "requires_two_factor": False,
         "active": True,
         "members": [{"user_id": owner_id, "role": Role.OWNER}],
+        "invites": [],
         "deleted_at": None,
         "created_at": now,
         "created_by": owner_id,
@@ -110,17 +128,35 @@ def change_role(workspace: Workspace, actor_id: str, user_id: str, role: Role) -
     Raises as `managing`, and 404 `member-not-found`, 403 `not-owner`, 409 `last-owner`.
     """
     actor = managing(workspace, actor_id)
-    before = _role_of_member(workspace, user_id)
+    before = role_of_member(workspace, user_id)
     if Role.OWNER in (before, role) and actor is not Role.OWNER:
         raise Forbidden("not-owner", "Only an owner makes and unmakes owners")
     if before is role:
         return None
-    return _members(
+    told = told_of(workspace, "workspace-role-changed", user_id, role=role, by=actor_id)
+    return with_members(
+        workspace,
         [
             member.model_copy(update={"role": role}) if member.user_id == user_id else member
             for member in workspace.members
-        ]
+        ],
+        told,
     )
+
+
+def change_settings(workspace: Workspace, actor_id: str, fields: Mapping[str, Any], *, protected: bool) -> Change:
+    """Rename, or change the 2FA rule; `protected`: whether two factors stand before the actor.
+
+    Raises as `managing`, and 409 `two-factor-off`: whoever makes the rule would be the first whom it locks out.
+    """
+    managing(workspace, actor_id)
+    if fields.get("requires_two_factor") and not workspace.requires_two_factor and not protected:
+        raise Conflict(
+            "two-factor-off",
+            "Your own two-factor authentication is off",
+            "Switch it on in your profile first; with the rule on you could install nothing here.",
+        )
+    return Change(fields)
 
 
 def remove(workspace: Workspace, actor_id: str, user_id: str) -> Change:
@@ -128,24 +164,40 @@ def remove(workspace: Workspace, actor_id: str, user_id: str) -> Change:
     if actor_id == user_id:
         membership(workspace, actor_id)
         refuse_if_pushed(workspace)
+        told = told_of(workspace, "workspace-left", user_id)
     else:
         actor = managing(workspace, actor_id)
-        if _role_of_member(workspace, user_id) is Role.OWNER and actor is not Role.OWNER:
+        if role_of_member(workspace, user_id) is Role.OWNER and actor is not Role.OWNER:
             raise Forbidden("not-owner", "Only an owner removes an owner")
-    return _members([member for member in workspace.members if member.user_id != user_id])
+        told = told_of(workspace, "workspace-removed-from", user_id, by=actor_id)
+    return with_members(workspace, [member for member in workspace.members if member.user_id != user_id], told)
 
 
-def _role_of_member(workspace: Workspace, user_id: str) -> Role:
+def role_of_member(workspace: Workspace, user_id: str) -> Role:
+    """Somebody else's role, for those who see the members. Raises 404 `member-not-found`."""
     role = role_of(workspace, user_id)
     if role is None:
         raise NotFound("member-not-found", "This account is not a member of the workspace")
     return role
 
 
-def _members(members: Sequence[Member]) -> Change:
+def told_of(workspace: Workspace, kind: str, user_id: str, **details: str) -> SecurityEvent:
+    """An entry of somebody's security log about this workspace."""
+    return SecurityEvent(user_id, kind, {"workspace_id": workspace.id, "workspace": workspace.name, **details})
+
+
+def with_members(workspace: Workspace, members: Sequence[Member], *events: SecurityEvent, **fields: Any) -> Change:
+    """These are the members from now on. Raises 409 `last-owner`, which says what to do instead."""
     if not any(member.role is Role.OWNER for member in members):
-        raise Conflict("last-owner", "A workspace keeps at least one owner", "Make somebody else an owner first.")
-    return Change({"members": [member.model_dump(exclude_none=True) for member in members]})
+        here = f"/api/auth/v1/workspaces/{workspace.id}"
+        raise Conflict(
+            "last-owner",
+            "A workspace keeps at least one owner",
+            "Transfer it to another member first, or archive and delete it.",
+            transfer=f"{here}/transfer",
+            archive=f"{here}/archive",
+        )
+    return Change({"members": [member.model_dump(exclude_none=True) for member in members], **fields}, events=events)
 
 
 def state_of(document: Mapping[str, Any]) -> WorkspaceChanged:

@@ -11,6 +11,7 @@ from services.auth.workspaces.rules import Workspace, workspace_not_found
 from shared.contracts.auth import Role
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, Document
+from shared.plumbing.outbox import OutboxRelay
 from shared.plumbing.state_relay import StateRelay
 
 _WITHOUT_MEMBERS = {"members": 0}
@@ -40,19 +41,32 @@ class Held:
 class Workspaces(Documents[Workspace]):
     """Workspaces, each changed by compare-and-set."""
 
-    def __init__(self, database: Database, clock: Clock, states: StateRelay) -> None:
+    def __init__(self, database: Database, clock: Clock, states: StateRelay, outbox: OutboxRelay | None = None) -> None:
         log = SecurityLog(database, clock)
-        super().__init__(database["workspaces"], Workspace, clock, states, log=log, missing=workspace_not_found)
+        super().__init__(database["workspaces"], Workspace, clock, states, outbox, log=log, missing=workspace_not_found)
 
     async def seen_by(self, user_id: str, workspace_id: str) -> Workspace | None:
         """The workspace with this user's entries."""
-        return await self._find({"_id": workspace_id}, _entries_of([user_id]))
+        return await self._find({"_id": workspace_id}, _entries_of([user_id]) | _OWNERS)
 
     async def of_user(self, user_id: str, after: str, limit: int) -> list[Workspace]:
         """The user's workspaces in the order of their ids."""
         which = {"members.user_id": user_id, "_id": {"$gt": after}, "deleted_at": None}
-        cursor = self._collection.find(which, _entries_of([user_id])).sort("_id", 1).limit(limit)
+        cursor = self._collection.find(which, _entries_of([user_id]) | _OWNERS).sort("_id", 1).limit(limit)
         return [self.read(document) async for document in cursor]
+
+    async def of_invite(self, workspace_id: str, hashed: str) -> Workspace | None:
+        """The whole workspace, if it has an invite with this hash."""
+        return await self._find({"_id": workspace_id, "invites.hash": hashed, "deleted_at": None})
+
+    async def forget_invites(self, before: datetime) -> int:
+        """Drop invites that expired before then, and the addresses with them. Returns in how many workspaces.
+
+        This is no change of the workspace: whoever writes it meanwhile may bring them back, for the next round.
+        """
+        old = {"$type": "date", "$lt": before}
+        which = {"invites.expires_at": old}
+        return (await self._collection.update_many(which, {"$pull": {"invites": {"expires_at": old}}})).modified_count
 
     async def without_members(self, workspace_id: str) -> Workspace | None:
         """The workspace alone."""
@@ -135,6 +149,9 @@ class Workspaces(Documents[Workspace]):
 
 def _members_where(condition: Document) -> Document:
     return {"$filter": {"input": "$members", "cond": condition}}
+
+
+_OWNERS: Document = {"owners": {"$size": _members_where({"$eq": ["$$this.role", Role.OWNER]})}}
 
 
 def _entries_of(user_ids: Sequence[str]) -> Document:

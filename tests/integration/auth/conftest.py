@@ -29,7 +29,7 @@ SEALING = base64.b64encode(b"s" * 32).decode()
 API = "/api/auth/v1"
 PASSWORD = "correct horse battery"
 OWN_PAGE = {"X-Souk-CSRF": "1", "Origin": PUBLIC_URL}
-PROVIDERS = [
+PROVIDERS: list[dict[str, Any]] = [
     {
         "id": "acme",
         "label": "Acme",
@@ -65,7 +65,9 @@ def settings(**changes: Any) -> AuthSettings:
         "log_ins_per_minute": 1000,
         "refreshes_per_minute": 1000,
         "mails_per_hour": 1000,
+        "codes_per_hour": 1000,
         "workspaces_per_hour": 1000,
+        "invites_per_hour": 1000,
         "network_requests_per_minute": 10_000,
     }
     return AuthSettings.model_validate(fields | changes)
@@ -101,13 +103,13 @@ class Auth:
 
     async def mails(self, email: str) -> list[dict[str, Any]]:
         """All mails to this address that wait, opened, oldest first."""
-        return self._opened(await self.user(email))
+        return self._opened((await self.user(email))["outbox"])
 
     async def mails_of(self, user_id: str) -> list[tuple[str, str, str]]:
         """Template, address and link of all mails that wait in an account's outbox, oldest first."""
         document = await self.database["users"].find_one({"_id": user_id})
         assert document is not None
-        return [(mail["template"], mail["address"], mail["link"]) for mail in self._opened(document)]
+        return [(mail["template"], mail["address"], mail["link"]) for mail in self._opened(document["outbox"])]
 
     async def link(self, user_id: str, template: str) -> str:
         """The secret of the newest mail of this template in an account's outbox."""
@@ -119,8 +121,13 @@ class Auth:
         found = self.database["security_events"].find({"user_id": user_id}).sort([("at", 1), ("_id", 1)])
         return [one["kind"] async for one in found]
 
-    def _opened(self, user: Document) -> list[dict[str, Any]]:
-        mails = [json.loads(entry["value"]) for entry in user["outbox"] if entry["topic"] == "auth.mail.v1"]
+    async def invites(self, workspace_id: str) -> list[dict[str, Any]]:
+        """All invites into this workspace that wait to be mailed, opened, oldest first."""
+        found = await self.database["workspaces"].find_one({"_id": workspace_id}) or {}
+        return self._opened(found.get("outbox", []))
+
+    def _opened(self, entries: list[Document]) -> list[dict[str, Any]]:
+        mails = [json.loads(entry["value"]) for entry in entries if entry["topic"] == "auth.mail.v1"]
         sealer, now = Sealer(SEALING), self.service.clock.now()
         for mail in mails:
             mail["address"] = sealer.open(mail.pop("sealed_address"), purpose=SEALED_ADDRESS, now=now)

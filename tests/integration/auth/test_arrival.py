@@ -21,10 +21,11 @@ from tests.integration.auth.conftest import (
 )
 from tests.unit.auth.provider import ISSUER
 
-KNOWN = [
-    PROVIDERS[0] | {"addresses": ["*.acme.example"], "registration_url": "https://acme.example/new?next={back}"},
-    PROVIDERS[1] | {"issuer": "https://other.example"},
-]
+MORE: tuple[dict[str, Any], ...] = (
+    {"addresses": ["*.acme.example"], "registration_url": "https://acme.example/new?next={back}"},
+    {"issuer": "https://other.example"},
+)
+KNOWN = [known | more for known, more in zip(PROVIDERS, MORE, strict=True)]
 NOWHERE = [
     "//evil.example",
     "/\\evil.example",

@@ -24,6 +24,7 @@ from tests.integration.auth.conftest import (
     slug,
     started,
 )
+from tests.integration.auth.second_factor import post, protect, second
 from tests.integration.samples.processes import free_port, running
 
 ADA = {"email": "ada@acme.example", "password": "correct-horse-1", "name": "Ada", "region": "eu", "sub": "a" * 24}
@@ -280,3 +281,34 @@ async def test_a_product_at_a_private_address_is_not_called_unless_allowed(
     service = build(platform(mongo_url), settings(mongo_database=database.name, providers=[provider(product)]))
     async for auth in started(service, database):
         assert slug(await auth.http.get(f"{API}/login/acme")) == "provider-unavailable"
+
+
+async def test_an_account_with_a_second_factor_is_asked_for_it_after_the_product(auth: Auth) -> None:
+    device = await protect(auth, session_of((await log_in(auth, ADA)).json()))
+    refused = await log_in(auth, ADA)
+    assert (refused.status_code, slug(refused)) == (403, "two-factor-needed")
+    wrong = await second(auth, refused.json()["challenge"], code="000000")
+    assert slug(wrong) == "code-wrong"
+    opened = await second(auth, refused.json()["challenge"], recovery_code=device.recovery_codes[0])
+    assert opened.status_code == 201, opened.text
+
+
+async def test_a_browser_brings_the_code_with_a_challenge_that_no_address_shows(auth: Auth) -> None:
+    device = await protect(auth, session_of((await log_in(auth, ADA)).json()))
+    back = await log_in(auth, ADA, "/addons/time?tab=1")
+    assert back.status_code == 303
+    query = parse_qs(urlsplit(back.headers["location"]).query)
+    assert query == {"error": ["two-factor-needed"], "return_to": ["/addons/time?tab=1"]}
+    cookies = {line.partition("=")[0]: line for line in back.headers.get_list("set-cookie")}
+    assert "__Host-souk_refresh" not in cookies
+    kept = cookies["__Host-souk_challenge"]
+    assert {"httponly", "secure", "samesite=strict", "path=/"} <= {one.strip().lower() for one in kept.split(";")}
+    cookie = {"Cookie": kept.partition(";")[0]}
+    body = {"recovery_code": device.recovery_codes[0]}
+    elsewhere = await post(auth, "/sessions/two-factor", body, **cookie, Origin="https://evil.example")
+    assert slug(elsewhere) == "cross-site-request"
+    opened = await post(auth, "/sessions/two-factor", body, **cookie, **OWN_PAGE)
+    assert opened.status_code == 201, opened.text
+    cookies = {line.partition("=")[0]: line.lower() for line in opened.headers.get_list("set-cookie")}
+    assert "max-age=0" in cookies["__Host-souk_challenge"]
+    assert "httponly" in cookies["__Host-souk_refresh"]

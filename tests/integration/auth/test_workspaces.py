@@ -22,7 +22,7 @@ async def create(auth: Auth, someone: Session, **fields: Any) -> dict[str, Any]:
 
 
 async def put_in(auth: Auth, workspace_id: str, someone: Session, role: str) -> None:
-    """Invitations come later; until then a member of a local workspace comes from the database."""
+    """As if invited and joined long ago."""
     member = {"user_id": someone.user_id, "role": role}
     await auth.database["workspaces"].update_one({"_id": workspace_id}, {"$push": {"members": member}})
 
@@ -34,6 +34,7 @@ async def test_a_workspace_belongs_to_its_creator(auth: Auth) -> None:
     assert made == {
         "name": "Ada's",
         "provider": None,
+        "provider_label": None,
         "product": "",
         "region": "eu",
         "plan": "FREE",
@@ -41,6 +42,10 @@ async def test_a_workspace_belongs_to_its_creator(auth: Auth) -> None:
         "active": True,
         "role": "owner",
         "read_only": False,
+        "can": [
+            *("install", "see-members", "rename", "set-two-factor-rule", "change-roles", "remove-members", "invite"),
+            *("make-owners", "transfer", "archive"),
+        ],
         "version": 1,
     }
     answer = await auth.http.get(f"{WORKSPACES}/{workspace_id}", headers=ada.headers)
@@ -100,6 +105,7 @@ async def test_changes_are_versioned_and_marked_for_the_others(auth: Auth) -> No
     ada = await auth.person()
     workspace_id = (await create(auth, ada))["id"]
     await auth.database["workspaces"].update_one({"_id": workspace_id}, {"$unset": {"state_marked_at": ""}})
+    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"two_factor": True}})
     body = {"name": "Renamed", "requires_two_factor": True}
     changed = (await auth.http.patch(f"{WORKSPACES}/{workspace_id}", json=body, headers=ada.headers)).json()
     assert (changed["name"], changed["requires_two_factor"], changed["version"]) == ("Renamed", True, 2)

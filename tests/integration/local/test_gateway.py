@@ -198,6 +198,17 @@ def test_a_body_within_the_limit_arrives(services: None, client: httpx.Client) -
     assert client.post("/api/catalog/v1/addons", content=b"x" * 900_000).json()["length"] == 900_000
 
 
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("path", ["auth/v1/sessions", "installer/v1/installations"])
+def test_what_is_a_few_fields_may_have_as_many_bytes(
+    services: None, client: httpx.Client, path: str, *, chunked: bool
+) -> None:
+    address = f"{client.base_url}/api/{path}"
+
+    assert client.post(address, content=b"x" * 60_000).json()["length"] == 60_000
+    assert upload(address, b"x" * 70_000, chunked=chunked).document["slug"] == "body-too-large"
+
+
 def test_the_directory_takes_more_than_the_rest(services: None, client: httpx.Client) -> None:
     body, path = b"x" * 2_900_000, "/api/auth/v1/directory/acme/workspaces/65f1c0ffee65f1c0ffee65f1"
 

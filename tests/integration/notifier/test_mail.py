@@ -49,6 +49,18 @@ async def test_a_link_of_auth_reaches_its_address_and_stays_nowhere_else(souk: N
         assert secret not in repr(stored)
 
 
+async def test_an_invite_reaches_somebody_without_an_account(souk: Notifier, mailbox: MailBox) -> None:
+    bob = Person()
+    names = {"workspace": "Acme", "inviter": "Ada", "days": "7"}
+    await souk.tell(send_mail(bob, souk.clock, LINK, template="workspace-invite", parameters=names))
+    (mail,) = await eventually(lambda: mailbox.to(bob.address))
+    stored = await eventually(lambda: souk.database["mails"].find_one({"state": "sent"}))
+
+    assert mail["Subject"] == "You are invited to Acme at Souk"
+    assert "Ada has invited you to join Acme at Souk." in text_of(mail)
+    assert "parameters" not in stored
+
+
 async def test_the_same_event_a_hundred_times_is_one_mail(souk: Notifier, mailbox: MailBox) -> None:
     ada, space = Person(), new_id()
     await souk.tell(account(ada, souk.clock), workspace(space, [ada]), addon(Person()))

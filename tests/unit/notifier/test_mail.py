@@ -53,6 +53,18 @@ def test_the_verification_mail_carries_its_link_in_both_parts() -> None:
     assert "until 2026-03-01 12:00 UTC" in part(message, "plain")
 
 
+@pytest.mark.parametrize("kind", [*ENGLISH.security_kinds, "something-newer", "", "{what}<b>"])
+def test_a_security_notice_says_what_happened_and_what_to_do(kind: str) -> None:
+    message = sent(WRITER.security_notice(kind, "http://localhost:8080/account/security", NOW, "en"))
+
+    assert message["Subject"] == "Your account at Souk: please check what happened"
+    plain = part(message, "plain")
+    assert ENGLISH.security_kinds.get(kind, ENGLISH.security_other) in plain
+    assert "2026-03-01 12:00 UTC" in plain
+    assert "http://localhost:8080/account/security\n" in plain
+    assert "<b>" not in part(message, "html")
+
+
 @pytest.mark.parametrize("template", ENGLISH.ordered)
 def test_every_mail_that_auth_orders_names_the_marketplace_and_has_its_link(template: str) -> None:
     message = sent(WRITER.link_mail(template, "http://localhost:8080/v?token=a", NOW, "de-AT"))
@@ -64,6 +76,25 @@ def test_every_mail_that_auth_orders_names_the_marketplace_and_has_its_link(temp
     assert "Souk" in message["Subject"]
     links_that_end = {"verify-email", "email-change", "email-change-asked", "email-changed", "password-reset"}
     assert ("until 2026-03-01 12:00 UTC" in part(message, "plain").replace("\n", " ")) is (template in links_that_end)
+
+
+def test_an_invite_names_who_invites_whereto() -> None:
+    link = "http://localhost:8080/invite#token=s3cr3t"
+    names = {"workspace": "Acme", "inviter": "Ada\r\nBcc: x@example.com", "days": "7", "product": "Evil"}
+    message = sent(WRITER.link_mail("workspace-invite", link, NOW, "en", names))
+
+    assert message["Subject"] == "You are invited to Acme at Souk"
+    assert message["Bcc"] is None
+    assert "has invited you to join Acme at Souk." in part(message, "plain")
+    assert "for 7 days" in part(message, "plain")
+    assert f"{link}\n" in part(message, "plain")
+    assert f'href="{link}"' in part(message, "html")
+
+
+def test_an_invite_without_names_is_still_a_sentence() -> None:
+    nameless = sent(WRITER.link_mail("workspace-invite", "http://h/", NOW, "en", {"workspace": "", "days": "1"}))
+
+    assert "Somebody has invited you to join a workspace at Souk." in part(nameless, "plain")
 
 
 def test_a_result_names_addon_and_workspace_and_leads_to_the_installation() -> None:

@@ -1,8 +1,9 @@
 """The clock that is also how a process knows whether its database answers."""
 
 import asyncio
+import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -30,7 +31,7 @@ class Answers:
             await asyncio.Event().wait()
         if not answer:
             raise AutoReconnect("gone")
-        return {"localTime": NOW}
+        return {"localTime": NOW.replace(tzinfo=None)}  # as the driver answers a command
 
 
 @pytest.mark.parametrize(
@@ -66,3 +67,15 @@ async def test_time_is_not_known_before_the_database_told_it_and_goes_on_without
         known.now()
     await known.synchronise()
     assert 0 <= (known.now() - NOW).total_seconds() < 5
+
+
+async def test_where_the_machine_stands_does_not_change_the_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    time.tzset()
+    try:
+        known = DatabaseClock(SimpleNamespace(admin=Answers(True)))  # type: ignore[arg-type] # as above
+        await known.synchronise()
+        assert timedelta(0) <= known.now() - NOW < timedelta(hours=1)
+    finally:
+        monkeypatch.undo()
+        time.tzset()

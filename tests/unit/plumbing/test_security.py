@@ -33,6 +33,11 @@ async def me(user: CurrentUser) -> str:
     return user.user_id
 
 
+@router.post("/me")
+async def change_me(user: CurrentUser) -> str:
+    return user.user_id
+
+
 @router.get("/maybe")
 async def maybe(user: Annotated[Principal | None, Depends(optional_user)]) -> str | None:
     return user.user_id if user else None
@@ -142,3 +147,45 @@ async def test_openapi_names_the_scheme(api: FastAPI) -> None:
     scheme = document["components"]["securitySchemes"]["user"]
     assert (scheme["type"], scheme["scheme"], scheme["bearerFormat"]) == ("http", "bearer", "JWT")
     assert document["paths"]["/v1/office"]["get"]["security"] == [{"user": []}]
+
+
+@pytest.mark.parametrize(
+    ("scope", "looks", "changes"),
+    [
+        ("x:read", True, False),
+        ("x:write", True, True),
+        ("x:read x:write", True, True),
+        ("", False, False),
+        ("other:write other:read", False, False),
+        ("x", False, False),
+        ("x:readwrite x:* *:write X:WRITE", False, False),
+    ],
+)
+async def test_a_programs_token_opens_what_its_scopes_say(
+    client: httpx.AsyncClient, scope: str, *, looks: bool, changes: bool
+) -> None:
+    for path in ("/me", "/maybe", "/office"):
+        looked = await client.get(path, headers=bearer("operator", scope=scope))
+        assert looked.status_code == (200 if looks else 403)
+    changed = await client.post("/me", headers=bearer(scope=scope))
+    assert changed.status_code == (200 if changes else 403)
+    for refused, needed in ((looked, "x:read"), (changed, "x:write")):
+        if refused.status_code == 403:
+            assert told(refused) == (403, "scope-missing")
+            assert refused.json()["scope"] == needed
+            assert f'scope="{needed}"' in refused.headers["www-authenticate"]
+
+
+async def test_a_scope_gives_no_role(client: httpx.AsyncClient) -> None:
+    assert told(await client.get("/office", headers=bearer(scope="x:write"))) == (403, "role-required")
+
+
+@pytest.mark.parametrize("scope", [None, 1, ["x:write"], {"x:write": True}])
+async def test_scopes_that_are_no_text_make_the_token_invalid(client: httpx.AsyncClient, scope: object) -> None:
+    assert told(await client.get("/me", headers=bearer(scope=scope))) == (401, "token-invalid")
+
+
+async def test_openapi_says_that_a_scope_may_be_missing(api: FastAPI) -> None:
+    for operations in api.openapi()["paths"].values():
+        for operation in operations.values():
+            assert "`scope-missing`" in operation["responses"]["403"]["description"]

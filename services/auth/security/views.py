@@ -1,0 +1,35 @@
+"""What clients get: the security log."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Self
+
+from services.auth.views import Told
+from shared.plumbing.mongo import Document
+
+
+class SecurityRow(Told):
+    id: str
+    at: datetime
+    kind: str
+    """A stable name. Clients meet kinds that they do not know, and show them as they are."""
+    details: Mapping[str, str]
+    network: str
+    """Where it came from: an IPv4 address, or the /64 of an IPv6 one."""
+    user_agent: str
+    count: int
+    """More than one for what is counted by the hour, such as refused log-ins; the rest is then that of the newest."""
+    last_at: datetime
+
+    @classmethod
+    def of(cls, document: Document) -> Self:
+        return cls(
+            id=document["_id"],
+            at=document["at"],
+            kind=document["kind"],
+            details=document["details"],
+            network=document["network"],
+            user_agent=document["user_agent"],
+            count=document.get("count", 1),
+            last_at=document.get("last_at", document["at"]),
+        )

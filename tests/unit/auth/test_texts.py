@@ -1,5 +1,6 @@
 """What people type."""
 
+import unicodedata
 from typing import Any
 
 import pytest
@@ -78,7 +79,7 @@ def test_a_homograph_is_another_address() -> None:
     [
         ("ada@bücher.example", "ada@xn--bcher-kva.example"),
         ("ada@BÜCHER.example", "ada@bücher.example"),
-        ("ada@bu\u0308cher.example", "ada@b\u00fccher.example"),
+        (unicodedata.normalize("NFD", "ada@bücher.example"), "ada@bücher.example"),
         ("ada@ｅｘａｍｐｌｅ.com", "ada@example.com"),
         ("ADA@example.com", "ada@Example.COM"),
         ("ada@example\u3002com", "ada@example.com"),

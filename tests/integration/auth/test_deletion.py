@@ -347,7 +347,8 @@ async def test_the_export_of_a_long_life_is_whole(auth: Auth) -> None:
     ]
     await auth.database["security_events"].insert_many(rows)
     answer = await auth.http.get(f"{API}/me/export", headers=ada.headers)
-    assert len(json.loads(answer.content)["security_log"]) == 3_001
+    told = [one["kind"] for one in json.loads(answer.content)["security_log"]]
+    assert told.count("some-event") == 3_000
 
 
 async def test_exports_are_limited_per_account(database: Database, mongo_url: str) -> None:

@@ -30,7 +30,9 @@ def measured(made: World, options: argparse.Namespace) -> dict[str, Any]:
         body = {"workspace_id": workspace, "addon_key": key}
         headers = {"Idempotency-Key": secrets.token_hex(8)}
         story.admin.call("POST", "/api/installer/v1/installations", json=body, headers=headers)
-    eventually(lambda: sum(bool(row["installation"]) for row in story.preflight(key)) == INSTALLED, "the installations")
+    eventually(
+        lambda: sum(bool(row["installation"]) for row in story.visit.preflight(key)) == INSTALLED, "the installations"
+    )
     sizes = set()
     url = made.api("installer", options) + PATH
 

@@ -84,7 +84,7 @@ class World:
 
     def await_preflight(self, story: Story, key: str, workspaces: int) -> None:
         """Until the installer knows the add-on and so many workspaces of the story's admin."""
-        eventually(lambda: len(story.preflight(key)) >= workspaces, "the seeded workspaces in preflight", 120)
+        eventually(lambda: len(story.visit.preflight(key)) >= workspaces, "the seeded workspaces in preflight", 120)
 
 
 @contextmanager

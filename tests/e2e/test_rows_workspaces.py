@@ -17,8 +17,9 @@ INVITES = "/api/auth/v1/invites"
 
 def invite(marketplace: Marketplace, by: Caller, workspace: str, to: str, role: str) -> str:
     """Have it mailed. Returns the secret of the link, from behind the #."""
+    name = by.call("GET", f"{WORKSPACES}/{workspace}")["name"]
     by.call("POST", f"{WORKSPACES}/{workspace}/invites", json={"email": to, "role": role})
-    mail = marketplace.mailbox.wait(to, "invited")
+    mail = marketplace.mailbox.wait(to, f"invited to {name} at ")
     (token,) = re.findall(rf"{re.escape(marketplace.url)}/invite#token=([\w-]+)", mail["text"])
     return str(token)
 

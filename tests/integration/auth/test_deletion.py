@@ -327,6 +327,7 @@ async def test_a_person_reads_everything_that_is_kept_and_no_secret(auth: Auth) 
     assert [one["kind"] for one in told.security_log] == [
         "email-change-asked",
         "password-reset-asked",
+        *("session-opened", "session-opened"),
         "email-verified",
     ]
     assert [(one["id"], one["role"]) for one in told.workspaces] == sorted([(product, "owner"), (own, "owner")])
@@ -347,8 +348,7 @@ async def test_the_export_of_a_long_life_is_whole(auth: Auth) -> None:
     ]
     await auth.database["security_events"].insert_many(rows)
     answer = await auth.http.get(f"{API}/me/export", headers=ada.headers)
-    told = [one["kind"] for one in json.loads(answer.content)["security_log"]]
-    assert told.count("some-event") == 3_000
+    assert len(json.loads(answer.content)["security_log"]) == 3_002
 
 
 async def test_exports_are_limited_per_account(database: Database, mongo_url: str) -> None:

@@ -125,7 +125,7 @@ def test_nobody_without_a_second_factor_makes_the_rule() -> None:
     rule_on = {"requires_two_factor": True}
     assert slug_of(lambda: rules.change_settings(workspace(), ADMIN, rule_on, protected=False)) == "two-factor-off"
     assert rules.change_settings(workspace(), ADMIN, rule_on, protected=True).fields == rule_on
-    ruled = workspace(requires_protected=True)
+    ruled = workspace(requires_two_factor=True)
     assert rules.change_settings(ruled, ADMIN, rule_on, protected=False).fields == rule_on
     off = {"requires_two_factor": False}
     assert rules.change_settings(ruled, ADMIN, off, protected=False).fields == off

@@ -303,7 +303,7 @@ async def test_a_second_factor_set_by_whoever_changed_the_address_does_not_lock_
     assert undone.status_code == 200, undone.text
     account = await auth.user("ada@example.com")
     assert (account["two_factor"], account["second_factor"], account["enrolment"]) == (False, None, None)
-    assert (await auth.log_of(ada.user_id))[-2:] == ["two-factor-off", "email-change-undone"]
+    assert set((await auth.log_of(ada.user_id))[-2:]) == {"two-factor-off", "email-change-undone"}
 
 
 async def test_the_owners_own_second_factor_outlives_an_undone_change(auth: Auth) -> None:

@@ -25,7 +25,15 @@ Answer = TypeVar("Answer")
 def answers(done: str, *slugs: str) -> dict[int | str, dict[str, Any]]:
     """What such a route may answer, for its documentation."""
     refusals = problems(
-        *("malformed-json", "404 link-unknown", "410 link-used", "410 link-expired", "too-many-requests"), *slugs
+        *(
+            "malformed-json",
+            "invalid-request",
+            "404 link-unknown",
+            "410 link-used",
+            "410 link-expired",
+            "too-many-requests",
+        ),
+        *slugs,
     )
     return {
         200: {"description": done, "content": _PAGE},

@@ -68,7 +68,7 @@ def router(recovery: Recovery, sessions: Sessions, limits: Limits, public_url: s
     async def change_password(body: ChangePassword, principal: FreshUser, request: Request) -> None:
         """Set another password, or a first one. All other sessions end."""
         limits.guess(request, principal.user_id)
-        await recovery.change(principal.user_id, body.current_password, body.new_password, cause(request))
-        await sessions.keep(principal.user_id, principal.session_id)
+        account = await recovery.change(principal.user_id, body.current_password, body.new_password, cause(request))
+        await sessions.keep(account, principal.session_id)
 
     return api

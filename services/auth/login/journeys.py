@@ -31,6 +31,7 @@ _ASKED: Mapping[Kind, Asking] = {
     "log-in": Asking(),
     "silent": Asking(prompt="none"),
     "register": Asking(prompt="create"),
+    "another": Asking(prompt="login"),  # whoever is logged in there is not meant
     "link": Asking(prompt="login"),  # not by a session there that may be somebody else's
     "step-up": Asking(prompt="login", fresh=True),
 }

@@ -25,8 +25,9 @@ _ERRAND_PURPOSE = "sign-up-errand"
 _ERRAND_LIFE = timedelta(hours=1)
 CLOCKS_DIFFER_SECONDS = 60
 
-Kind = Literal["log-in", "silent", "register", "link", "step-up"]
-"""`silent` shows no form, `link` adds the product account to whoever is logged in, `step-up` proves once more."""
+Kind = Literal["log-in", "silent", "register", "another", "link", "step-up"]
+"""`silent` shows no form, `another` always one, `link` adds the product account to whoever is logged in, `step-up`
+proves once more."""
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _NAME: TypeAdapter[str] = TypeAdapter(DisplayName)

@@ -51,7 +51,7 @@ async def serve(
     request: Request,
     model: type[Body],
     use: Callable[[Body], Awaitable[Answer]],
-    page: Callable[[], HTMLResponse],
+    page: Callable[[Answer], HTMLResponse],
 ) -> Answer | HTMLResponse:
     """Read the body, `use` it, and answer as it was asked."""
     raw = await request.body()
@@ -59,7 +59,7 @@ async def serve(
         require_json(request)
         return await use(_from_json(model, raw))
     try:
-        await use(_from_form(model, raw))
+        answer = await use(_from_form(model, raw))
     except Problem as problem:
         request.state.error_slug = problem.slug
         refused = refused_page(problem.status, problem.title, problem.detail or "")
@@ -71,7 +71,7 @@ async def serve(
         return _not_ours()
     except ValueError:
         return _not_ours()
-    return page()
+    return page(answer)
 
 
 def _from_form(model: type[Body], raw: bytes) -> Body:

@@ -54,7 +54,7 @@ def router(recovery: Recovery, sessions: Sessions, limits: Limits, public_url: s
             await recovery.reset(body.token, body.password, cause(request))
             return Done()
 
-        return await serve(request, NewPassword, reset, lambda: pages.done_page("Your password is set.", home))
+        return await serve(request, NewPassword, reset, lambda _: pages.done_page("Your password is set.", home))
 
     @api.put(
         "/api/auth/v1/me/password",

@@ -174,7 +174,7 @@ def vouched(person: Person, provider: ProviderSettings) -> bool:
 
 
 def refuse_stale(person: Person, trip: Trip) -> None:
-    """For a step-up, whatever the provider makes of `max_age`. Raises 401 `login-failed`."""
+    """For an errand, whatever the provider makes of `max_age`. Raises 401 `login-failed`."""
     began = trip.began_at.timestamp() if trip.began_at else 0.0
     if person.auth_time is None or person.auth_time < began - CLOCKS_DIFFER_SECONDS:
         raise Unauthorized("login-failed", "The product did not ask you to log in again", "Start again.")

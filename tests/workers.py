@@ -12,15 +12,23 @@ from deploy.local.plan import Plan
 from deploy.local.stack import Stack
 
 RUN_FOLDER = "TEST_RUN_FOLDER"  # the variable by which a run tells its workers
-END_TO_END = "tests/e2e"
+END_TO_END = "tests/e2e/"
+# These wait the longest, each for a stack of its own, so they begin together.
+ON_ONE_STACK = {"rows": ("test_rows_", "test_agreement"), "requests": ("test_any_route", "test_bad_", "test_schemas")}
 
 
 class Files(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no type information
-    """Gives each file to one worker, and all end-to-end tests to one, because they share a stack."""
+    """Gives each file to one worker, and to one worker all end-to-end tests that share a stack."""
 
     def _split_scope(self, nodeid: str) -> str:
         file = nodeid.partition("::")[0]
-        return END_TO_END if file.startswith(f"{END_TO_END}/") else file
+        return stack_of(file.removeprefix(END_TO_END)) if file.startswith(END_TO_END) else file
+
+
+def stack_of(file: str) -> str:
+    """Which end-to-end tests this file shares a stack with."""
+    names = (name for name, beginnings in ON_ONE_STACK.items() if file.startswith(beginnings))
+    return END_TO_END + next(names, "story")
 
 
 def begin() -> None:

@@ -120,7 +120,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         ),
         *_workspaces(parts),
         directory_api.router(parts.directory, providers),
-        operators_api.router(parts.users, parts.workspaces),
+        operators_api.router(parts.users, parts.workspaces, parts.factors),
     ]
 
 

@@ -98,7 +98,7 @@ def stack(run_folder: Path, site: Site, providers: dict[str, OpenIdProvider]) ->
     """All parts, with two notifiers behind the gateway."""
     broker = choose(os.environ.get("LOCAL_KAFKA", "auto"))
     made = Stack.create(
-        run_folder / "e2e",
+        run_folder / f"e2e-{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}",
         kafka=broker,
         free_ports=True,
         # On the embedded broker a group whose two members join at once may never finish its rebalance.

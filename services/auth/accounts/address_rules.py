@@ -57,9 +57,9 @@ def confirm(account: Account, hashed: str, undo: MailedLink, told: SendMail, now
 def undo(account: Account, hashed: str, reset: MailedLink, now: datetime, *, asked: Mail, told: Mail) -> Change:
     """An earlier address is the account's again, and nobody is logged in.
 
-    Whoever changed it knew how to log in. So the password counts no more, nor what was added since: product
-    accounts, and links; those that undo an earlier change stay. `asked` writes to the owner, with the link `reset`
-    for another password; `told` to the address that goes. Raises as `find`.
+    Whoever changed it knew how to log in. So the password counts no more, nor what was added since: product accounts,
+    a second factor, which would lock out the owner, and links; those that undo an earlier change stay. `asked` writes
+    to the owner, with the link `reset` for another password; `told` to the address that goes. Raises as `find`.
     """
     link = find(account, "email-undo", hashed, now)
     earlier = [one for one in account.mailed if one.kind == "email-undo" and one.issued_at < link.issued_at]
@@ -73,10 +73,13 @@ def undo(account: Account, hashed: str, reset: MailedLink, now: datetime, *, ask
         "email_key": address_key(link.email),
         "password": None,
         "sessions_valid_from": now,
+        "enrolment": None,
         "mailed": with_links(undone, reset, now=now) if needs_password else stored(links),
     }
     if len(kept) < len(account.identities):
         fields |= {"identities": [one.model_dump() for one in kept], "identities_changed_at": now}
+    if account.second_factor is not None and account.second_factor.enabled_at > link.issued_at:
+        fields |= {"two_factor": False, "second_factor": None}
     # Who is out of the account vouches for no second factor of it.
     change = vouch(account, account.vouched_by if account.vouched_by in {one.id for one in kept} else None, fields)
     mails = (*((asked(link.email),) if needs_password else ()), *((told(account.email),) if moved else ()))

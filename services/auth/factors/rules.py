@@ -86,6 +86,19 @@ def disable(account: Account, used: Change, notice: Message) -> Change:
     )
 
 
+def remove(account: Account, notice: Message, now: datetime) -> Change:
+    """Somebody lost device and recovery codes, and an operator believes them. Whoever is logged in is so no more.
+
+    Raises 409 `two-factor-not-enrolled`.
+    """
+    enabled(account)
+    return Change(
+        {"two_factor": False, "second_factor": None, "enrolment": None, "sessions_valid_from": now},
+        (*_told(account, on=False), notice),
+        events=(SecurityEvent(account.id, "two-factor-off", {"method": "operator"}),),
+    )
+
+
 def renew(account: Account, used: Change, recovery_codes: Sequence[str], notice: Message) -> Change:
     """Other recovery codes; the old ones work no more."""
     fields = {**used.fields, "second_factor.recovery": stored_codes(account.id, recovery_codes)}

@@ -90,6 +90,19 @@ class SecondFactors:
         )
         log.info("two_factor_off", user_id=user_id)
 
+    async def remove(self, user_id: str, cause: Cause) -> Account:
+        """Switch it off without a code, for an operator.
+
+        Raises 404 `account-not-found`, 409 `two-factor-not-enrolled`.
+        """
+        account = await self._users.change(
+            user_id,
+            lambda account: rules.remove(account, self._notice(account, "two-factor-off"), self._clock.now()),
+            cause,
+        )
+        log.info("two_factor_off", user_id=user_id)
+        return account
+
     async def renew(self, user_id: str, code: str, cause: Cause) -> tuple[str, ...]:
         """Other recovery codes, for a code of the device. Raises as `use`."""
         fresh = codes.new_recovery_codes()

@@ -28,11 +28,12 @@ def logged_in(account: Account, seen: Identity, *, vouched: bool, now: datetime)
 def vouch(account: Account, identity_id: str | None, fields: dict[str, object]) -> Change:
     """Note who vouches for a second factor since the newest log-in, with other fields of the same write."""
     change = Change({**fields, "vouched_by": identity_id}, public=False)
-    after = account.two_factor or identity_id is not None
+    after = bool(fields.get("two_factor", account.two_factor)) or identity_id is not None
     if after == account.protected:
         return change
     told: tuple[Message, ...] = (TwoFactorChanged(user_id=account.id, enabled=after),)
-    event = SecurityEvent(account.id, "two-factor-on" if after else "two-factor-off", {"method": "product"})
+    how = "address-undone" if "two_factor" in fields else "product"
+    event = SecurityEvent(account.id, "two-factor-on" if after else "two-factor-off", {"method": how})
     return Change(change.fields, told, events=(event,))
 
 

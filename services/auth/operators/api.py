@@ -9,6 +9,7 @@ from services.auth.accounts.rules import change_role
 from services.auth.accounts.store import Users, account_not_found
 from services.auth.accounts.views import AccountRow
 from services.auth.domain import OPERATOR, PUBLISHER, Change
+from services.auth.factors.second_factor import SecondFactors
 from services.auth.texts import Address, address_key
 from services.auth.web import cause
 from services.auth.workspaces.rules import Workspace, refuse_if_pushed, workspace_not_found
@@ -23,7 +24,7 @@ _Operator = Annotated[Principal, Depends(require_role(OPERATOR))]
 _PROBLEMS = problems("token-missing", "role-required", "404 account-not-found", "409 email-not-verified")
 
 
-def router(users: Users, workspaces: Workspaces) -> APIRouter:
+def router(users: Users, workspaces: Workspaces, factors: SecondFactors) -> APIRouter:
     """Routes of operators."""
     api = APIRouter(prefix="/api/auth/v1/operator", tags=["operator"])
 
@@ -44,6 +45,16 @@ def router(users: Users, workspaces: Workspaces) -> APIRouter:
     async def revoke_publisher(user_id: str, operator: _Operator, request: Request) -> AccountRow:
         """Let somebody publish no more."""
         return await role(user_id, operator, request, granted=False)
+
+    @api.delete("/accounts/{user_id}/two-factor", responses={**_PROBLEMS, **problems("409 two-factor-not-enrolled")})
+    async def remove_two_factor(user_id: str, operator: _Operator, request: Request) -> AccountRow:
+        """Switch off the second factor of somebody who lost device and recovery codes, once you know that it is them.
+
+        They are logged out everywhere, and told by mail.
+        """
+        account = await factors.remove(user_id, cause(request))
+        log.info("two_factor_removed", account_id=user_id, by=operator.user_id)
+        return AccountRow.of(account)
 
     async def role(user_id: str, operator: Principal, request: Request, *, granted: bool) -> AccountRow:
         account = await users.change(

@@ -117,8 +117,9 @@ class Auth:
         return parse_qs(urlsplit(found[-1]).query)["token"][0]
 
     async def log_of(self, user_id: str) -> list[str]:
-        """The kinds of what is in somebody's security log, oldest first."""
-        found = self.database["security_events"].find({"user_id": user_id}).sort([("at", 1), ("_id", 1)])
+        """The kinds of what is in somebody's security log, log-ins left out, oldest first."""
+        which = {"user_id": user_id, "kind": {"$nin": ["session-opened", "log-in-refused"]}}
+        found = self.database["security_events"].find(which).sort([("at", 1), ("_id", 1)])
         return [one["kind"] async for one in found]
 
     async def invites(self, workspace_id: str) -> list[dict[str, Any]]:

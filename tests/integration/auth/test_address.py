@@ -10,6 +10,7 @@ import pytest
 from services.auth.main import build
 from shared.plumbing.mongo import Database
 from tests.integration.auth.conftest import API, PASSWORD, PUBLIC_URL, Auth, Session, platform, settings, slug, started
+from tests.integration.auth.second_factor import protect
 
 CONFIRM, UNDO = f"{API}/email-change/link", f"{API}/email-change/undo"
 
@@ -289,3 +290,27 @@ async def test_the_pages_ask_and_their_forms_do(auth: Auth) -> None:
         again = await auth.http.post(path, data={"token": await auth.link(ada.user_id, template)})
         assert again.status_code == 410
         assert "has been used" in again.text
+
+
+async def test_a_second_factor_set_by_whoever_changed_the_address_does_not_lock_out_its_owner(auth: Auth) -> None:
+    ada = await auth.person("ada@example.com")
+    thief = await auth.log_in("ada@example.com")
+    await ask(auth, thief, "thief@evil.example")
+    await protect(auth, thief)
+
+    undone = await use(auth, UNDO, await auth.link(ada.user_id, "email-change-asked"))
+
+    assert undone.status_code == 200, undone.text
+    account = await auth.user("ada@example.com")
+    assert (account["two_factor"], account["second_factor"], account["enrolment"]) == (False, None, None)
+    assert set((await auth.log_of(ada.user_id))[-2:]) == {"two-factor-off", "email-change-undone"}
+
+
+async def test_the_owners_own_second_factor_outlives_an_undone_change(auth: Auth) -> None:
+    ada = await auth.person("ada@example.com")
+    await protect(auth, ada)
+    await ask(auth, ada, "ada@new.example")
+
+    assert (await use(auth, UNDO, await auth.link(ada.user_id, "email-change-asked"))).status_code == 200
+
+    assert (await auth.user("ada@example.com"))["two_factor"]

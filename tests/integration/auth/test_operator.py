@@ -6,6 +6,7 @@ import pytest
 
 from services.auth.operators.commands import make_operator, rotate_keys
 from tests.integration.auth.conftest import API, Auth, slug
+from tests.integration.auth.second_factor import protect
 
 OPERATOR = f"{API}/operator"
 
@@ -43,6 +44,22 @@ async def test_operators_say_who_publishes(auth: Auth) -> None:
     assert (await auth.http.get(f"{API}/me", headers=session.headers)).json()["roles"] == ["publisher"]
     for _ in range(2):
         assert (await auth.http.delete(url, headers=operator.headers)).json()["roles"] == []
+
+
+async def test_operators_help_somebody_who_lost_device_and_recovery_codes(auth: Auth) -> None:
+    operator = await auth.operator()
+    bob = (await protect(auth, await auth.person("bob@example.com"))).session
+    url = f"{OPERATOR}/accounts/{bob.user_id}/two-factor"
+    assert (await auth.http.delete(url, headers=operator.headers)).status_code == 200
+    assert slug(await auth.http.delete(url, headers=operator.headers)) == "two-factor-not-enrolled"
+
+    old = await auth.http.post(f"{API}/sessions/refresh", json={"refresh_token": bob.refresh_token})
+    assert slug(old) == "session-ended"
+    session = await auth.log_in("bob@example.com")  # the password alone will do
+    assert not (await auth.http.get(f"{API}/me", headers=session.headers)).json()["two_factor"]
+    assert [event for event, _ in await auth.events("bob@example.com")].count("TwoFactorChanged") == 2
+    assert (await auth.log_of(bob.user_id)).count("two-factor-off") == 1
+    assert [kind for kind, _, _ in await auth.mails_of(bob.user_id)].count("security-notice") == 2
 
 
 async def test_nobody_else_does(auth: Auth) -> None:

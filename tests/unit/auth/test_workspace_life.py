@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from services.auth.accounts.rules import new_account
 from services.auth.domain import Account, Change
@@ -254,18 +254,23 @@ def test_what_the_configuration_allows() -> None:
     assert slug_of(lambda: none.check_creation("")) == "local-workspaces-off"
 
 
-PEOPLE = st.sampled_from(["ann", "bob", "cyd", "dan", "eve"])
+EVERYBODY = ("ann", "bob", "cyd", "dan", "eve", "fay")
+PEOPLE = st.sampled_from(EVERYBODY)
+SELDOM = st.sampled_from([False, False, False, False, True])
 
 
 class Life(RuleBasedStateMachine):
-    """Anybody tries anything, in any order."""
+    """Anybody tries anything, in any order; what is allowed is tried more often than chance would."""
 
     def __init__(self) -> None:
         super().__init__()
         document = new_workspace(workspace_id=ID, name="W", region="", product="", owner_id="ann", now=NOW)
-        self.now = Workspace.model_validate(document)
+        admins = [{"user_id": one, "role": "admin"} for one in ("bob", "cyd")]
+        self.now = Workspace.model_validate(document | {"members": [*document["members"], *admins]})
+        for admin, invitee in (("bob", "dan"), ("cyd", "eve")):
+            self.now = after(self.now, send(self.now, invite(invitee, admin, Role.ADMIN)))
         self.clock = NOW
-        self.joined = {"ann"}
+        self.joined = {"ann", "bob", "cyd"}
 
     def attempt(self, actor: str, step: Any) -> bool:
         """Take the step if it is allowed; what it makes of the roles must be the actor's to make."""
@@ -281,12 +286,26 @@ class Life(RuleBasedStateMachine):
             assert not gone or actor in gone or role_of(before, actor) is Role.OWNER, "only owners unmake owners"
         return True
 
+    @precondition(lambda self: self.now.active and len(self.joined) < len(EVERYBODY))
+    @rule(data=st.data(), role=st.sampled_from([Role.ADMIN, Role.MEMBER]))
+    def an_admin_invites(self, data: st.DataObject, role: InvitedRole) -> None:
+        admins = [one.user_id or "" for one in self.now.members if one.role in rules.MANAGING]
+        outside = [one for one in EVERYBODY if one not in self.joined]
+        self.invites(data.draw(st.sampled_from(admins)), data.draw(st.sampled_from(outside)), role)
+
     @rule(actor=PEOPLE, invitee=PEOPLE, role=st.sampled_from([Role.ADMIN, Role.MEMBER]))
     def invites(self, actor: str, invitee: str, role: InvitedRole) -> None:
         self.attempt(actor, lambda now: send(now, invite(invitee, actor, role, self.clock), invitee))
 
+    @precondition(lambda self: any(one.used_by is None for one in self.now.invites))
+    @rule(data=st.data(), thief=PEOPLE, stolen=SELDOM)
+    def somebody_follows_a_link(self, data: st.DataObject, thief: str, *, stolen: bool) -> None:
+        waiting = [one.id.removeprefix("i-") for one in self.now.invites if one.used_by is None]
+        invitee = data.draw(st.sampled_from(waiting))
+        self.uses_link(thief if stolen else invitee, invitee)
+
     @rule(actor=PEOPLE, token=PEOPLE)
-    def accepts(self, actor: str, token: str) -> None:
+    def uses_link(self, actor: str, token: str) -> None:
         before = self.now
         if self.attempt(actor, lambda now: invite_rules.accept(now, f"h-{token}", account(actor), self.clock)):
             assert actor == token
@@ -304,6 +323,13 @@ class Life(RuleBasedStateMachine):
     def changes_role(self, actor: str, whom: str, role: Role) -> None:
         self.attempt(actor, lambda now: rules.change_role(now, actor, whom, role))
 
+    @precondition(lambda self: any(one.role is Role.ADMIN for one in self.now.members))
+    @rule(data=st.data())
+    def an_owner_demotes(self, data: st.DataObject) -> None:
+        admins = [one.user_id or "" for one in self.now.members if one.role is Role.ADMIN]
+        owner = data.draw(st.sampled_from(sorted(str(one) for one in _owners(self.now))))
+        self.changes_role(owner, data.draw(st.sampled_from(admins)), Role.MEMBER)
+
     @rule(actor=PEOPLE, whom=PEOPLE)
     def removes(self, actor: str, whom: str) -> None:
         if self.attempt(actor, lambda now: rules.remove(now, actor, whom)):
@@ -313,22 +339,24 @@ class Life(RuleBasedStateMachine):
     def transfers(self, actor: str, whom: str) -> None:
         self.attempt(actor, lambda now: lifecycle.transfer(now, actor, whom))
 
-    @rule(actor=PEOPLE)
-    def archives(self, actor: str) -> None:
-        self.attempt(actor, lambda now: lifecycle.archive(now, actor, self.clock))
+    @rule(actor=PEOPLE, really=SELDOM)
+    def archives(self, actor: str, *, really: bool) -> None:
+        if really:
+            self.attempt(actor, lambda now: lifecycle.archive(now, actor, self.clock))
 
+    @precondition(lambda self: not self.now.active)
     @rule(actor=PEOPLE)
     def restores(self, actor: str) -> None:
         self.attempt(actor, lambda now: lifecycle.restore(now, actor))
 
-    @rule(actor=PEOPLE)
-    def deletes(self, actor: str) -> None:
+    @rule(actor=PEOPLE, really=SELDOM)
+    def deletes(self, actor: str, *, really: bool) -> None:
         before = self.now
-        if self.attempt(actor, lambda now: lifecycle.delete(now, actor, self.clock)):
+        if really and self.attempt(actor, lambda now: lifecycle.delete(now, actor, self.clock)):
             assert not before.active
             self.joined.clear()
 
-    @rule(days=st.integers(1, 8))
+    @rule(days=st.sampled_from([1, 8]))
     def time_passes(self, days: int) -> None:
         self.clock += timedelta(days=days)
 

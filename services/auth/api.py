@@ -137,7 +137,7 @@ def _workspaces(parts: Parts) -> list[APIRouter]:
         workspaces_api.router(
             workspaces=workspaces, users=users, seeing=seeing, clock=clock, policy=policy, limits=limits
         ),
-        lifecycle_api.router(workspaces=workspaces, seeing=seeing, clock=clock),
+        lifecycle_api.router(workspaces=workspaces, seeing=seeing, clock=clock, limits=limits),
         *invites_api.routers(invites=parts.invites, workspaces=workspaces, seeing=seeing, limits=limits, clock=clock),
     ]
 

@@ -159,6 +159,8 @@ class Cause:
     network: str = ""
     """Where it came from, as the owner of an account may see it in the security log."""
     user_agent: str = ""
+    actor_id: str | None = None
+    """Whose access token it came with; None without one, as for links, and then it is told as the owner's own."""
 
     def document(self) -> dict[str, Any]:
         """How it is kept beside what it changed, for the state record, which is sent from there."""

@@ -198,7 +198,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         people=people,
         sessions=sessions,
         desk=desk,
-        proofs=Proofs(users, passwords, factors, tally),
+        proofs=Proofs(users, passwords, factors, tally, by_password=settings.local_accounts),
         factors=factors,
         challenges=challenges,
         guesses=Guesses(limits, session_store),

@@ -120,6 +120,8 @@ class AuthSettings(ServiceSettings):
     mails_per_hour: int = Field(default=5, ge=1)
     # New workspaces of one account: each one is a record that other services keep for ever.
     workspaces_per_hour: int = Field(default=20, ge=1)
+    # What one account changes of its profile, its sessions and its workspaces: each change is kept, or told to others.
+    changes_per_hour: int = Field(default=120, ge=1)
     # Copies of all that is kept of one account.
     exports_per_hour: int = Field(default=10, ge=1)
     # Invites that one account sends; each is a mail to somebody who may not have asked for it.

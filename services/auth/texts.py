@@ -11,16 +11,33 @@ from pydantic_core import PydanticCustomError
 
 _HEX_ID = re.compile(r"[0-9a-f]{24}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
+# Bidirectional controls (UAX #9 §2): with them one name is drawn as another, or swallows the words behind it.
+_TURNING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
+_BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _MAX_PATH = 2000
 _MACHINES = frozenset({"api", "addon-api", ".well-known"})
 _LOG_INS = frozenset({("login", "initiate"), ("login", "callback")})
 
 
 def printable(text: str) -> str:
-    """Refuse what no line of text holds."""
+    """Refuse what no name holds: control characters, those that turn the text around it, and nothing to see at all."""
+    _one_line_only(text)
+    if _TURNING.search(text):
+        raise PydanticCustomError("text", "Text may not hold characters that change its direction")
+    if text and not any(map(_visible, text)):
+        raise PydanticCustomError("text", "Text needs a character that can be seen")
+    return text
+
+
+def _one_line_only(text: str) -> str:
     if _CONTROL.search(text):
         raise PydanticCustomError("text", "Text may not hold control characters")
     return text
+
+
+def _visible(character: str) -> bool:
+    """Not a space, a control, a part of another character, or a letter that shows nothing."""
+    return unicodedata.category(character)[0] not in "CMZ" and character not in _BLANK
 
 
 def one_line(text: object) -> object:
@@ -100,5 +117,5 @@ WorkspaceName = Annotated[
 ]
 Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
 Region = Annotated[str, Field(max_length=32, pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$")]
-Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(printable)]
+Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line_only)]
 """Who somebody is at a provider; compared byte by byte (OpenID Connect Core §2)."""

@@ -13,6 +13,7 @@ from shared.plumbing.errors import Forbidden, Problem
 from shared.plumbing.http import correlation_id, traceparent
 from shared.plumbing.network import network_of
 from shared.plumbing.rate_limit import RateLimit
+from shared.plumbing.security import Principal
 
 # `__Host-` binds a cookie to this very origin: no sibling domain can plant one (RFC 6265bis §4.1.3.2).
 REFRESH_COOKIE = "__Host-souk_refresh"
@@ -21,14 +22,19 @@ SILENT_COOKIE = "__Host-souk_silent"
 _VISIT_SECONDS = 600
 CHALLENGE_COOKIE = "__Host-souk_challenge"
 """Holds what a product's log-in leads to in a browser, if the account asks for a second factor as well."""
-_ANY_NETWORK = 4  # times more mails to one address, or codes of one account, from all networks together
+_ANY_NETWORK = 4  # times more mails to one address, or codes of one account, from all networks or inviters together
 _PERSONAL_TOKENS_PER_HOUR = 60
 
 
 def cause(request: Request) -> Cause:
     """What this request's changes belong to."""
+    caller: Principal | None = getattr(request.state, "principal", None)
     return Cause(
-        correlation_id(request), traceparent(request), network_of(request), request.headers.get("user-agent", "")
+        correlation_id(request),
+        traceparent(request),
+        network_of(request),
+        request.headers.get("user-agent", ""),
+        caller.user_id if caller else None,
     )
 
 
@@ -136,6 +142,8 @@ class Limits:
         self._workspace = limit(settings.workspaces_per_hour, 3600)
         self._invite = limit(settings.invites_per_hour, 3600)
         self._invited = limit(settings.mails_per_hour, 3600)
+        self._invited_by_anybody = limit(settings.mails_per_hour * _ANY_NETWORK, 3600)
+        self._change = limit(settings.changes_per_hour, 3600)
         self._code = limit(settings.codes_per_hour, 3600)
         self._code_anywhere = limit(settings.codes_per_hour * _ANY_NETWORK, 3600)
         self._personal_token = limit(_PERSONAL_TOKENS_PER_HOUR, 3600)
@@ -202,7 +210,15 @@ class Limits:
         self._workspace.check(user_id)
 
     def invite(self, request: Request, user_id: str, email: str) -> None:
-        """Inviting somebody. The invited have a count of their own, so that nobody's invites use up their links."""
+        """Inviting somebody. The invited have counts of their own, so that nobody's invites use up their links.
+
+        Each inviter has a share of what one address gets, so that a single one does not use up what others may send.
+        """
         self.network(request)
         self._invite.check(user_id)
-        self._invited.check(address_key(email))
+        self._invited.check(f"{address_key(email)} {user_id}")
+        self._invited_by_anybody.check(address_key(email))
+
+    def change(self, user_id: str) -> None:
+        """Changing what leaves a record each time: a line of a log, or a state that every service is told."""
+        self._change.check(user_id)

@@ -163,7 +163,7 @@ ENGLISH = Texts(
         link="See what happened to your account",
         after=(
             "If it was not you, somebody else may use your account.",
-            "Change your password at once, then log out everywhere: that ends every session and every access token.",
+            "Log out everywhere at once, on your account's security page; if you have a password, change it.",
         ),
     ),
     security_kinds={

@@ -41,7 +41,10 @@ _Credentials = Annotated[HTTPAuthorizationCredentials | None, Security(_bearer)]
 
 
 async def optional_user(request: Request, credentials: _Credentials) -> Principal | None:
-    """None without a token; a token that is there must be valid. Needs a TokenVerifier in `app.state.verifier`."""
+    """None without a token; a token that is there must be valid. Needs a TokenVerifier in `app.state.verifier`.
+
+    Who it is stays in `request.state.principal`, for what is told of the request.
+    """
     if credentials is None:
         return None
     verifier: TokenVerifier = getattr(request.state, "verifier", None) or request.app.state.verifier
@@ -49,6 +52,7 @@ async def optional_user(request: Request, credentials: _Credentials) -> Principa
     if principal.scopes is not None:
         _require_scope(request, principal.scopes)
     structlog.contextvars.bind_contextvars(user_id=principal.user_id)
+    request.state.principal = principal
     return principal
 
 

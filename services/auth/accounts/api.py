@@ -73,9 +73,10 @@ def router(accounts: Accounts, users: Users, limits: Limits, public_url: str) ->
         """The caller's account."""
         return User.of(await users.get(principal.user_id))
 
-    @api.patch("/me", responses=problems("token-missing", "404 account-not-found"))
+    @api.patch("/me", responses=problems("token-missing", "404 account-not-found", "too-many-requests"))
     async def change_me(body: Profile, principal: CurrentUser, request: Request) -> User:
         """Change the fields that are given."""
+        limits.change(principal.user_id)
         fields = body.model_dump(exclude_none=True)
         change = Change(fields) if fields else None
         return User.of(await users.change(principal.user_id, lambda _: change, cause(request)))

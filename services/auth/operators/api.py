@@ -10,6 +10,7 @@ from services.auth.accounts.store import Users, account_not_found
 from services.auth.accounts.views import AccountRow
 from services.auth.domain import OPERATOR, PUBLISHER, Change
 from services.auth.factors.second_factor import SecondFactors
+from services.auth.sessions.fresh import FreshUser
 from services.auth.texts import Address, address_key
 from services.auth.web import cause
 from services.auth.workspaces.rules import Workspace, refuse_if_pushed, workspace_not_found
@@ -21,14 +22,24 @@ from shared.plumbing.security import Principal, require_role
 log = structlog.get_logger()
 
 _Operator = Annotated[Principal, Depends(require_role(OPERATOR))]
-_PROBLEMS = problems("token-missing", "role-required", "404 account-not-found", "409 email-not-verified")
+_PROOF = ("401 session-ended", "403 step-up-required", "404 account-not-found")
+_LOOK = problems("token-missing", "role-required", "404 account-not-found")
+_CHANGE = problems("token-missing", "role-required", *_PROOF, "409 email-not-verified")
+
+
+async def _fresh_operator(operator: _Operator, _: FreshUser) -> Principal:
+    return operator
+
+
+_FreshOperator = Annotated[Principal, Depends(_fresh_operator)]
+"""Who changes what is somebody else's proves it with the role and with a fresh proof."""
 
 
 def router(users: Users, workspaces: Workspaces, factors: SecondFactors) -> APIRouter:
     """Routes of operators."""
     api = APIRouter(prefix="/api/auth/v1/operator", tags=["operator"])
 
-    @api.get("/accounts", responses=_PROBLEMS)
+    @api.get("/accounts", responses=_LOOK)
     async def find_account(email: Annotated[Address, Query()], _: _Operator) -> AccountRow:
         """The account with this address."""
         found = await users.by_address(address_key(email))
@@ -36,18 +47,21 @@ def router(users: Users, workspaces: Workspaces, factors: SecondFactors) -> APIR
             raise account_not_found()
         return AccountRow.of(found)
 
-    @api.put("/accounts/{user_id}/roles/publisher", responses=_PROBLEMS)
-    async def grant_publisher(user_id: str, operator: _Operator, request: Request) -> AccountRow:
+    @api.put("/accounts/{user_id}/roles/publisher", responses=_CHANGE)
+    async def grant_publisher(user_id: str, operator: _FreshOperator, request: Request) -> AccountRow:
         """Let somebody publish add-ons. It counts from the person's next access token on."""
         return await role(user_id, operator, request, granted=True)
 
-    @api.delete("/accounts/{user_id}/roles/publisher", responses=_PROBLEMS)
-    async def revoke_publisher(user_id: str, operator: _Operator, request: Request) -> AccountRow:
+    @api.delete("/accounts/{user_id}/roles/publisher", responses=_CHANGE)
+    async def revoke_publisher(user_id: str, operator: _FreshOperator, request: Request) -> AccountRow:
         """Let somebody publish no more."""
         return await role(user_id, operator, request, granted=False)
 
-    @api.delete("/accounts/{user_id}/two-factor", responses={**_PROBLEMS, **problems("409 two-factor-not-enrolled")})
-    async def remove_two_factor(user_id: str, operator: _Operator, request: Request) -> AccountRow:
+    @api.delete(
+        "/accounts/{user_id}/two-factor",
+        responses=problems("token-missing", "role-required", *_PROOF, "409 two-factor-not-enrolled"),
+    )
+    async def remove_two_factor(user_id: str, operator: _FreshOperator, request: Request) -> AccountRow:
         """Switch off the second factor of somebody who lost device and recovery codes, once you know that it is them.
 
         They are logged out everywhere, and told by mail.
@@ -66,11 +80,12 @@ def router(users: Users, workspaces: Workspaces, factors: SecondFactors) -> APIR
     @api.patch(
         "/workspaces/{workspace_id}",
         responses=problems(
-            "token-missing", "role-required", "404 workspace-not-found", "409 workspace-owned-by-product"
+            *("token-missing", "role-required", *_PROOF),
+            *("404 workspace-not-found", "409 workspace-owned-by-product"),
         ),
     )
     async def set_plan_and_region(
-        workspace_id: str, body: OperatorPatch, operator: _Operator, request: Request
+        workspace_id: str, body: OperatorPatch, operator: _FreshOperator, request: Request
     ) -> WorkspaceView:
         """Set plan or region of a local workspace."""
         fields = body.model_dump(exclude_none=True)

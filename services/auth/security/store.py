@@ -54,7 +54,7 @@ class SecurityLog:
                 "at": now,
                 "kind": one.kind,
                 "details": dict(one.details),
-                **_where_from(cause),
+                **_where_from(cause, one.user_id),
             }
             for one in events
         ]
@@ -72,7 +72,7 @@ class SecurityLog:
                 {"_id": f"{user_id}:{kind}:{now:%Y%m%d%H}"},
                 {
                     "$inc": {"count": times},
-                    "$set": {"last_at": now, **_where_from(cause)},
+                    "$set": {"last_at": now, **_where_from(cause, user_id)},
                     "$setOnInsert": {"user_id": user_id, "kind": kind, "at": now, "details": {}},
                 },
                 upsert=True,
@@ -101,9 +101,10 @@ class SecurityLog:
         await self._events.delete_many({"user_id": user_id})
 
 
-def _where_from(cause: Cause) -> Document:
+def _where_from(cause: Cause, user_id: str) -> Document:
+    own = cause.actor_id in (None, user_id)  # nobody reads in their log where somebody else sits
     return {
-        "network": cause.network,
-        "user_agent": cause.user_agent[:_MAX_USER_AGENT],
+        "network": cause.network if own else "",
+        "user_agent": cause.user_agent[:_MAX_USER_AGENT] if own else "",
         "correlation_id": cause.correlation_id,
     }

@@ -15,7 +15,10 @@ class SecurityRow(Told):
     """A stable name. Clients meet kinds that they do not know, and show them as they are."""
     details: Mapping[str, str]
     network: str
-    """Where it came from: an IPv4 address, or the /64 of an IPv6 one."""
+    """Where it came from: an IPv4 address, or the /64 of an IPv6 one.
+
+    Empty, as `user_agent`, if somebody else did it.
+    """
     user_agent: str
     count: int
     """More than one for what is counted by the hour, such as refused log-ins; the rest is then that of the newest."""

@@ -84,10 +84,11 @@ def router(
         limits.refresh(token.session_id)
         return await desk.carry_on(token, request, response)
 
-    @api.get("", responses=problems("token-missing"))
+    @api.get("", responses=problems("token-missing", "404 account-not-found"))
     async def list_sessions(principal: CurrentUser) -> list[SessionRow]:
-        """The caller's sessions, the newest first."""
-        return [SessionRow.of(one, principal.session_id) for one in await sessions.of(principal.user_id)]
+        """The caller's sessions that can be carried on, the newest first."""
+        account = await users.get(principal.user_id)
+        return [SessionRow.of(one, principal.session_id) for one in await sessions.of(account)]
 
     @api.delete("/current", status_code=204, responses=problems("401 token-missing", "403 cross-site-request"))
     async def log_out(
@@ -107,7 +108,7 @@ def router(
             await sessions.end(principal.user_id, principal.session_id, "logged-out", cause(request))
         log.info("logged_out", user_id=principal.user_id if principal else None)
 
-    @api.delete("", status_code=204, responses=problems("token-missing", "404 account-not-found"))
+    @api.delete("", status_code=204, responses=problems("token-missing", "404 account-not-found", "too-many-requests"))
     async def log_out_everywhere(
         request: Request,
         response: Response,
@@ -118,6 +119,7 @@ def router(
 
         Access tokens that were handed out stay valid until they end, minutes later.
         """
+        limits.change(principal.user_id)
         everything = keep is None
         change = ended_everywhere(principal.user_id, clock.now()) if everything else ended_elsewhere(principal.user_id)
         await users.change(principal.user_id, lambda _: change, cause(request))

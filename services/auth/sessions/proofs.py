@@ -29,11 +29,15 @@ class Once:
 class Proofs:
     """Takes passwords and codes. Who may try how often is the caller's to limit."""
 
-    def __init__(self, users: Users, passwords: Passwords, factors: SecondFactors, tally: Tally) -> None:
+    def __init__(
+        self, users: Users, passwords: Passwords, factors: SecondFactors, tally: Tally, *, by_password: bool
+    ) -> None:
+        """`by_password`: whether accounts can be entered by a password of ours."""
         self._users = users
         self._passwords = passwords
         self._factors = factors
         self._tally = tally
+        self._by_password = by_password
 
     async def second(self, challenge: Challenge, proof: Proof, cause: Cause) -> Account:
         """Whose log-in goes on with this code.
@@ -51,14 +55,14 @@ class Proofs:
         """By what the owner has proved it (RFC 8176). With a second factor it takes a code, else the password.
 
         Raises 403 `code-needed`, `code-wrong`, `code-used`, `password-wrong`; 409 `two-factor-not-enrolled`; 409
-        `password-not-set` with the products to log in with once more.
+        `password-not-set` with the products to log in with once more, also where passwords of ours open nothing.
         """
         if given.proof is not None:
             await self._factors.use(account.id, given.proof, cause)
             return BY_CODE
         if account.two_factor:
             raise Forbidden("code-needed", "Your account has a second factor", "Send a code instead of the password.")
-        if account.password is None:
+        if account.password is None or not self._by_password:
             ways = {one.provider: _PROVIDER.format(one.provider) for one in account.identities}
             raise Conflict(
                 "password-not-set", "Your account has no password", "Log in once more at the product.", step_up=ways

@@ -154,10 +154,10 @@ class Sessions:
         """End the session that a token of ours belongs to."""
         await self._store.end(token.session_id, self._clock.now(), because, _ended(because), cause)
 
-    async def of(self, user_id: str) -> list[Session]:
-        """The user's standing sessions, the newest first, 100 at most."""
-        found = await self._store.of(user_id, self._clock.now(), limit=100)
-        return [Session.model_validate(document) for document in found]
+    async def of(self, account: Account) -> list[Session]:
+        """The account's sessions that can be carried on, the newest first, 100 at most."""
+        found = await self._store.of(account.id, account.sessions_valid_from, self._clock.now(), limit=100)
+        return [one for one in map(Session.model_validate, found) if one.stands_for(account)]
 
 
 def ended_everywhere(user_id: str, now: datetime) -> Change:

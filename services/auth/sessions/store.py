@@ -91,9 +91,13 @@ class SessionStore:
         """Keep nothing of the user's families."""
         await self._sessions.delete_many({"user_id": user_id})
 
-    async def of(self, user_id: str, now: datetime, limit: int) -> list[Document]:
-        """The user's standing families, the newest first."""
-        which = {**_standing(now), "user_id": user_id}
+    async def of(self, user_id: str, since: datetime, now: datetime, limit: int) -> list[Document]:
+        """The user's standing families that began, or were spared, since a moment; the newest first."""
+        which = {
+            **_standing(now),
+            "user_id": user_id,
+            "$or": [{at: {"$gte": since}} for at in ("created_at", "kept_at")],
+        }
         return await self._sessions.find(which).sort("created_at", -1).limit(limit).to_list()
 
 

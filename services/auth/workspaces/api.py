@@ -8,6 +8,7 @@ from pydantic import Field
 
 from services.auth.accounts.store import Users
 from services.auth.domain import Change
+from services.auth.sessions.fresh import Freshness, FreshUser
 from services.auth.tokens import new_id
 from services.auth.web import Limits, cause
 from services.auth.workspaces import rules
@@ -19,21 +20,22 @@ from services.auth.workspaces.views import MAX_MEMBERS, MemberRow, NewWorkspace,
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Forbidden
 from shared.plumbing.http import Page, decode_cursor, encode_cursor, problems
-from shared.plumbing.security import CurrentUser
+from shared.plumbing.security import CurrentUser, Principal
 
 log = structlog.get_logger()
 
 Skip = Annotated[int, Field(ge=0, le=MAX_MEMBERS)]
 
+_PROOF = ("401 session-ended", "403 step-up-required", "404 account-not-found")
 _CREATE = problems("token-missing", "403 local-workspaces-off", "422 region-unknown", "429 too-many-requests")
 _READ = problems("token-missing", "404 workspace-not-found")
 _MANAGE = problems(
     *("token-missing", "403 not-admin", "404 workspace-not-found", "409 workspace-owned-by-product"),
-    *("409 two-factor-off", "409 changed-meanwhile"),
+    *("409 two-factor-off", "409 changed-meanwhile", *_PROOF, "too-many-requests"),
 )
 _MEMBERS = problems(
     *("token-missing", "403 not-admin", "403 not-owner", "404 workspace-not-found", "404 member-not-found"),
-    *("409 last-owner", "409 workspace-owned-by-product", "409 changed-meanwhile"),
+    *("409 last-owner", "409 workspace-owned-by-product", "409 changed-meanwhile", *_PROOF, "too-many-requests"),
 )
 _Limit = Annotated[int, Query(ge=1, le=500)]
 _Cursor = Annotated[str | None, Query(max_length=512)]
@@ -84,9 +86,13 @@ def router(
     ) -> WorkspaceView:
         """Change the fields that are given. For owners and admins of a local workspace.
 
-        Plan and region are nobody's to change here. The 2FA rule is made only by somebody whose own 2FA is on.
+        Plan and region are nobody's to change here. The 2FA rule is made only by somebody whose own 2FA is on, and
+        setting it asks for a fresh proof.
         """
         await seen(workspace_id, principal)
+        if body.requires_two_factor is not None:
+            await _prove(request, principal)
+        limits.change(principal.user_id)
         fields = body.model_dump(exclude_none=True)
         protected = bool(body.requires_two_factor) and (await users.get(principal.user_id)).protected
 
@@ -117,10 +123,11 @@ def router(
 
     @api.put("/{workspace_id}/members/{user_id}", status_code=204, responses=_MEMBERS)
     async def change_member(
-        workspace_id: str, user_id: str, body: RoleOnly, principal: CurrentUser, request: Request
+        workspace_id: str, user_id: str, body: RoleOnly, principal: FreshUser, request: Request
     ) -> None:
         """Give a member another role. Owners are made and unmade by owners."""
         await seen(workspace_id, principal)
+        limits.change(principal.user_id)
         await workspaces.change(
             workspace_id,
             lambda newest: rules.change_role(newest, principal.user_id, user_id, body.role),
@@ -130,11 +137,20 @@ def router(
 
     @api.delete("/{workspace_id}/members/{user_id}", status_code=204, responses=_MEMBERS)
     async def remove_member(workspace_id: str, user_id: str, principal: CurrentUser, request: Request) -> None:
-        """Take a member out of the workspace; with one's own id, leave it."""
+        """Take a member out of the workspace, with a fresh proof; with one's own id, leave it, without one."""
         await seen(workspace_id, principal)
+        if user_id != principal.user_id:
+            await _prove(request, principal)
+        limits.change(principal.user_id)
         await workspaces.change(
             workspace_id, lambda newest: rules.remove(newest, principal.user_id, user_id), cause(request)
         )
         log.info("member_removed", workspace_id=workspace_id, member_id=user_id)
 
     return api
+
+
+async def _prove(request: Request, principal: Principal) -> None:
+    """For routes that need a fresh proof for part of what they do only. Raises as `Freshness.check`."""
+    freshness: Freshness = request.app.state.freshness
+    await freshness.check(principal)

@@ -1,7 +1,7 @@
 """What clients send and get: invites."""
 
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import StringConstraints
 
@@ -14,8 +14,12 @@ from shared.contracts.auth import Role
 
 class NewInvite(Asked):
     email: Address
-    role: InvitedRole = Role.MEMBER
+    role: Literal["admin", "member"] = "member"
     """Owners are made of members."""
+
+    @property
+    def invited_role(self) -> InvitedRole:
+        return Role.ADMIN if self.role == "admin" else Role.MEMBER
 
 
 class InviteToken(Asked):

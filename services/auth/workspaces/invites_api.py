@@ -2,6 +2,7 @@
 
 from fastapi import APIRouter, Request
 
+from services.auth.sessions.fresh import FreshUser
 from services.auth.web import Limits, cause
 from services.auth.workspaces import rules
 from services.auth.workspaces.invite_rules import status
@@ -19,7 +20,10 @@ _ADMIN = (
     *("409 workspace-owned-by-product", "409 changed-meanwhile"),
 )
 _ONE = (*_ADMIN, "404 invite-not-found")
-_SEND = ("409 workspace-archived", "429 too-many-requests")
+_SEND = (
+    *("409 workspace-archived", "429 too-many-requests"),
+    *("401 session-ended", "403 step-up-required", "404 account-not-found"),
+)
 _HOLDER = ("404 invite-unknown", "429 too-many-requests")
 _OPEN = ("410 invite-used", "410 invite-expired", "410 invite-void", "409 workspace-archived")
 
@@ -35,11 +39,13 @@ def routers(
         status_code=201,
         responses=problems(*_ADMIN, *_SEND, "409 already-member", "409 already-invited", "409 too-many-invites"),
     )
-    async def send_invite(workspace_id: str, body: NewInvite, principal: CurrentUser, request: Request) -> InviteRow:
+    async def send_invite(workspace_id: str, body: NewInvite, principal: FreshUser, request: Request) -> InviteRow:
         """Mail an invite. The answer does not tell whether the address has an account."""
         rules.managing(await seeing.seen(workspace_id, principal), principal.user_id)
         limits.invite(request, principal.user_id, body.email)
-        return InviteRow.of(await invites.send(workspace_id, principal.user_id, body.email, body.role, cause(request)))
+        return InviteRow.of(
+            await invites.send(workspace_id, principal.user_id, body.email, body.invited_role, cause(request))
+        )
 
     @api.get("", responses=problems(*_ADMIN))
     async def list_invites(workspace_id: str, principal: CurrentUser) -> list[InviteRow]:
@@ -49,7 +55,7 @@ def routers(
         return [InviteRow.of(one, status(found, one, now)) for one in found.invites if one.used_by is None]
 
     @api.post("/{invite_id}/resend", responses=problems(*_ONE, *_SEND))
-    async def resend_invite(workspace_id: str, invite_id: str, principal: CurrentUser, request: Request) -> InviteRow:
+    async def resend_invite(workspace_id: str, invite_id: str, principal: FreshUser, request: Request) -> InviteRow:
         """Mail a new link in the caller's name; it expires later, and the one before opens nothing any more."""
         rules.managing(await seeing.seen(workspace_id, principal), principal.user_id)
         address = await invites.address(workspace_id, invite_id)

@@ -4,7 +4,7 @@ import structlog
 from fastapi import APIRouter, Request
 
 from services.auth.sessions.fresh import FreshUser
-from services.auth.web import cause
+from services.auth.web import Limits, cause
 from services.auth.workspaces import lifecycle, rules
 from services.auth.workspaces.seeing import Seeing
 from services.auth.workspaces.store import Workspaces
@@ -19,10 +19,11 @@ _OWNER = (
     *("token-missing", "403 not-admin", "403 not-owner", "404 workspace-not-found"),
     *("409 workspace-owned-by-product", "409 changed-meanwhile"),
 )
-_FRESH = (*_OWNER, "403 step-up-required")
+_CHANGE = (*_OWNER, "too-many-requests")
+_FRESH = (*_CHANGE, "403 step-up-required")
 
 
-def router(*, workspaces: Workspaces, seeing: Seeing, clock: Clock) -> APIRouter:
+def router(*, workspaces: Workspaces, seeing: Seeing, clock: Clock, limits: Limits) -> APIRouter:
     """Routes of owners."""
     api = APIRouter(prefix="/api/auth/v1/workspaces/{workspace_id}", tags=["workspaces"])
 
@@ -32,6 +33,7 @@ def router(*, workspaces: Workspaces, seeing: Seeing, clock: Clock) -> APIRouter
     ) -> WorkspaceView:
         """Make a member an owner in the caller's place; the caller stays as an admin."""
         await seeing.seen(workspace_id, principal)
+        limits.change(principal.user_id)
         changed = await workspaces.change(
             workspace_id,
             lambda newest: lifecycle.transfer(newest, principal.user_id, body.user_id),
@@ -44,16 +46,18 @@ def router(*, workspaces: Workspaces, seeing: Seeing, clock: Clock) -> APIRouter
     async def archive_workspace(workspace_id: str, principal: FreshUser, request: Request) -> WorkspaceView:
         """Let the workspace take no more installs. Members still see it, what is installed stays, invites wait."""
         await seeing.seen(workspace_id, principal)
+        limits.change(principal.user_id)
         changed = await workspaces.change(
             workspace_id, lambda newest: lifecycle.archive(newest, principal.user_id, clock.now()), cause(request)
         )
         log.info("workspace_archived", workspace_id=workspace_id)
         return seeing.view(changed, principal)
 
-    @api.post("/restore", responses=problems(*_OWNER))
+    @api.post("/restore", responses=problems(*_CHANGE))
     async def restore_workspace(workspace_id: str, principal: CurrentUser, request: Request) -> WorkspaceView:
         """Let an archived workspace take installs again."""
         await seeing.seen(workspace_id, principal)
+        limits.change(principal.user_id)
         changed = await workspaces.change(
             workspace_id, lambda newest: lifecycle.restore(newest, principal.user_id), cause(request)
         )
@@ -78,6 +82,7 @@ def router(*, workspaces: Workspaces, seeing: Seeing, clock: Clock) -> APIRouter
     async def delete_workspace(workspace_id: str, principal: FreshUser, request: Request) -> None:
         """End an archived workspace for ever: all members lose it, and all that is installed in it is uninstalled."""
         await seeing.seen(workspace_id, principal)
+        limits.change(principal.user_id)
         await workspaces.change(
             workspace_id, lambda newest: lifecycle.delete(newest, principal.user_id, clock.now()), cause(request)
         )

@@ -68,6 +68,7 @@ def settings(**changes: Any) -> AuthSettings:
         "codes_per_hour": 1000,
         "workspaces_per_hour": 1000,
         "invites_per_hour": 1000,
+        "changes_per_hour": 1000,
         "network_requests_per_minute": 10_000,
     }
     return AuthSettings.model_validate(fields | changes)

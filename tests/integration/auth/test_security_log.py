@@ -10,6 +10,9 @@ from services.auth.domain import Cause
 from services.auth.security.store import SecurityLog
 from services.auth.security.tally import Tally
 from tests.integration.auth.conftest import API, PASSWORD, Auth, Session, session_of, slug
+from tests.integration.auth.second_factor import protect
+from tests.integration.auth.test_invites import invited
+from tests.integration.auth.test_workspaces import WORKSPACES, create
 
 EMAIL = "ada@example.com"
 
@@ -176,3 +179,37 @@ async def test_a_session_that_cannot_be_logged_does_not_begin(auth: Auth, monkey
         answer = await auth.http.post(f"{API}/sessions", json={"email": EMAIL, "password": PASSWORD})
     assert (answer.status_code, slug(answer)) == (503, "database-unavailable")
     assert await auth.database["sessions"].count_documents({}) == before
+
+
+async def test_nobody_reads_where_others_sit(auth: Auth) -> None:
+    ada, bob, operator = await auth.person(EMAIL), await auth.person("bob@example.com"), await auth.operator()
+    await protect(auth, ada)
+    workspace_id = (await create(auth, ada))["id"]
+    token = await invited(auth, ada, workspace_id, "bob@example.com")
+    place = {"User-Agent": "Lynx/2.9", "X-Forwarded-For": "203.0.113.7"}
+
+    async def ask(method: str, path: str, by: Session, **body: str) -> None:
+        answer = await auth.http.request(method, path, json=body or None, headers={**by.headers, **place})
+        assert answer.is_success, answer.text
+
+    await ask("POST", f"{API}/invites/accept", bob, token=token)
+    await ask("PUT", f"{WORKSPACES}/{workspace_id}/members/{bob.user_id}", ada, role="owner")
+    await ask("POST", f"{WORKSPACES}/{workspace_id}/archive", bob)
+    await ask("DELETE", f"{API}/operator/accounts/{ada.user_id}/two-factor", operator)
+
+    async def places(user_id: str) -> dict[str, tuple[str, str]]:
+        which = {"user_id": user_id, "kind": {"$regex": "^(workspace-|two-factor-off)"}}
+        found = auth.database["security_events"].find(which)
+        return {one["kind"]: (one["network"], one["user_agent"]) async for one in found}
+
+    here, nowhere = ("203.0.113.7", "Lynx/2.9"), ("", "")
+    assert await places(ada.user_id) == {
+        "workspace-invite-accepted": nowhere,
+        "workspace-archived": nowhere,
+        "two-factor-off": nowhere,
+    }
+    assert await places(bob.user_id) == {
+        "workspace-joined": here,
+        "workspace-role-changed": nowhere,
+        "workspace-archived": here,
+    }

@@ -93,3 +93,14 @@ async def test_the_cookie_of_a_browser_goes_when_everything_is_logged_out(auth: 
     answer = await auth.http.delete(f"{API}/sessions", headers={**opened.headers, **cookie})
     assert answer.headers["set-cookie"].startswith(f"{COOKIE}=")
     assert "max-age=0" in answer.headers["set-cookie"].lower()
+
+
+async def test_sessions_that_a_new_password_ended_are_not_listed(auth: Auth) -> None:
+    mine, other = await auth.person(EMAIL), await auth.log_in(EMAIL)
+    body = {"current_password": PASSWORD, "new_password": "another horse battery"}
+    changed = await auth.http.put(f"{API}/me/password", json=body, headers=mine.headers)
+    assert changed.status_code == 204, changed.text
+    listed = await auth.http.get(f"{API}/sessions", headers=mine.headers)
+    assert [one["id"] for one in listed.json()] == [mine.session_id]
+    gone = await post(auth, "/sessions/refresh", {"refresh_token": other.refresh_token})
+    assert slug(gone) == "session-ended"

@@ -1,9 +1,14 @@
 """Proving once more who one is, and what that opens."""
 
+from typing import Any
+
 import pytest
 
-from tests.integration.auth.conftest import API, PASSWORD, Auth, Session, slug
+from services.auth.main import build
+from shared.plumbing.mongo import Database
+from tests.integration.auth.conftest import API, PASSWORD, Auth, Session, platform, settings, slug, started
 from tests.integration.auth.second_factor import Device, Hands, log_in, post, protect
+from tests.integration.auth.test_workspaces import WORKSPACES, create, put_in
 
 EMAIL = "ada@example.com"
 
@@ -92,3 +97,51 @@ async def test_somebody_elses_device_proves_nothing(auth: Auth, hands: Hands) ->
     answer = await post(auth, "/sessions/current/step-up", {"code": eve.code()}, ada.session)
     assert slug(answer) == "code-wrong"
     hands.turn(1)
+
+
+async def test_an_old_password_proves_nothing_where_passwords_open_nothing(database: Database, mongo_url: str) -> None:
+    known: dict[str, Any] = {"mongo_database": database.name}
+    async for auth in started(build(platform(mongo_url), settings(**known)), database):
+        someone = await auth.person(EMAIL)
+        async for off in started(build(platform(mongo_url), settings(**known, local_accounts=False)), database):
+            answer = await post(off, "/sessions/current/step-up", {"password": PASSWORD}, someone)
+            assert (answer.status_code, slug(answer)) == (409, "password-not-set")
+        answer = await post(auth, "/sessions/current/step-up", {"password": PASSWORD}, someone)
+        assert answer.status_code == 200
+
+
+async def test_power_over_others_in_a_workspace_asks_for_a_fresh_proof(auth: Auth, hands: Hands) -> None:
+    ada, bob = await auth.person(EMAIL), await auth.person()
+    here = f"{WORKSPACES}/{(workspace_id := (await create(auth, ada))['id'])}"
+    await put_in(auth, workspace_id, bob, "member")
+    sent = await auth.http.post(f"{here}/invites", json={"email": "c@example.com"}, headers=ada.headers)
+    old = await stale(auth, hands, ada)
+    for method, url, body in (
+        ("PUT", f"{here}/members/{bob.user_id}", {"role": "admin"}),
+        ("DELETE", f"{here}/members/{bob.user_id}", None),
+        ("PATCH", here, {"requires_two_factor": False}),
+        ("POST", f"{here}/invites", {"email": "d@example.com"}),
+        ("POST", f"{here}/invites/{sent.json()['id']}/resend", None),
+    ):
+        answer = await auth.http.request(method, url, json=body, headers=old)
+        assert (answer.status_code, slug(answer)) == (403, "step-up-required"), (method, url)
+
+    assert (await auth.http.patch(here, json={"name": "Hers"}, headers=old)).status_code == 200
+    bobs = await stale(auth, hands, bob)
+    assert (await auth.http.delete(f"{here}/members/{bob.user_id}", headers=bobs)).status_code == 204, "to leave"
+
+
+async def test_operators_change_nothing_without_a_fresh_proof(auth: Auth, hands: Hands) -> None:
+    operator, bob = await auth.operator(), await auth.person(EMAIL)
+    workspace_id = (await create(auth, bob))["id"]
+    old = await stale(auth, hands, operator)
+    for method, path, body in (
+        ("PUT", f"/accounts/{bob.user_id}/roles/publisher", None),
+        ("DELETE", f"/accounts/{bob.user_id}/roles/publisher", None),
+        ("DELETE", f"/accounts/{bob.user_id}/two-factor", None),
+        ("PATCH", f"/workspaces/{workspace_id}", {"plan": "PRO"}),
+    ):
+        answer = await auth.http.request(method, f"{API}/operator{path}", json=body, headers=old)
+        assert (answer.status_code, slug(answer)) == (403, "step-up-required"), path
+    look = await auth.http.get(f"{API}/operator/accounts", params={"email": EMAIL}, headers=old)
+    assert look.status_code == 200

@@ -215,3 +215,26 @@ async def test_the_workspaces_of_a_busy_person(auth: Auth) -> None:
     assert len({row["id"] for row in found}) == 500
     assert {row["provider_label"] for row in found} == {"Acme", None}
     assert {"transfer" in row["can"] for row in found if row["provider"]} == {False}
+
+
+async def test_nobody_changes_things_without_end(database: Database, mongo_url: str) -> None:
+    service = build(platform(mongo_url), settings(mongo_database=database.name))
+    async for auth in started(service, database):
+        ada, bob = await auth.person(), await auth.person()
+        here = f"{WORKSPACES}/{(workspace_id := (await create(auth, ada))['id'])}"
+        await put_in(auth, workspace_id, bob, "member")
+        strict = build(platform(mongo_url), settings(mongo_database=database.name, changes_per_hour=1))
+        async for limited in started(strict, database):
+            first = await limited.http.patch(f"{API}/me", json={"display_name": "Ada"}, headers=ada.headers)
+            assert first.status_code == 200
+            for method, url, body in (
+                ("PATCH", f"{API}/me", {"display_name": "Eve"}),
+                ("DELETE", f"{API}/sessions?except=current", None),
+                ("PATCH", here, {"name": "Another"}),
+                ("PUT", f"{here}/members/{bob.user_id}", {"role": "admin"}),
+                ("DELETE", f"{here}/members/{bob.user_id}", None),
+                ("POST", f"{here}/archive", None),
+                ("POST", f"{here}/restore", None),
+            ):
+                answer = await limited.http.request(method, url, json=body, headers=ada.headers)
+                assert (answer.status_code, slug(answer)) == (429, "too-many-requests"), (method, url)

@@ -141,6 +141,20 @@ def test_names_hold_no_control_characters(kind: object, text: str) -> None:
     assert refused(kind, text)
 
 
+@pytest.mark.parametrize("kind", [DisplayName, WorkspaceName])
+@pytest.mark.parametrize(
+    "text", ["Ada \u202eemca", "\u2066Ada", "Ada\u200e", "\u061cAda", "\u200b", "\u200d \ufe0f", "\u3164"]
+)
+def test_names_are_seen_and_read_in_one_way(kind: object, text: str) -> None:
+    assert refused(kind, text)
+
+
+@pytest.mark.parametrize("text", ["عدا", "עדה", "می\u200cخواهم", "👩\u200d💻", "e\u0301"])
+def test_names_of_all_scripts_are_taken(text: str) -> None:
+    assert not refused(DisplayName, text)
+    assert not refused(DisplayName, "")
+
+
 def test_a_workspace_has_a_name() -> None:
     assert refused(WorkspaceName, "   ")
     assert TypeAdapter(WorkspaceName).validate_python("  Ünï 🚀 ") == "Ünï 🚀"

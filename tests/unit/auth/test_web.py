@@ -86,3 +86,16 @@ def test_an_address_is_not_flooded_from_many_networks() -> None:
     subject = limits(mails_per_hour=2)
     sent = sum(used_up(subject.mail, request(x_forwarded_for=f"6.6.6.{n}"), "ada@example.com") for n in range(20))
     assert sent == 8
+
+
+def test_one_inviter_does_not_use_up_what_others_may_send_to_an_address() -> None:
+    subject = limits(mails_per_hour=2)
+    assert used_up(subject.invite, request(), "eve", "ada@example.com") == 2
+    sent = sum(used_up(subject.invite, request(), f"user{n}", "ADA@example.com") for n in range(9))
+    assert sent == 6, "and all of them together not without end"
+
+
+def test_what_one_account_changes_is_limited() -> None:
+    subject = limits(changes_per_hour=3)
+    assert used_up(subject.change, "ada") == 3
+    subject.change("bob")

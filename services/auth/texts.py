@@ -101,21 +101,32 @@ def is_id(text: str) -> bool:
     return _HEX_ID.fullmatch(text) is not None
 
 
-Address = Annotated[str, BeforeValidator(one_line), Field(max_length=254), AfterValidator(_address)]
+Address = Annotated[
+    str, BeforeValidator(one_line), Field(max_length=254, examples=["ada@example.org"]), AfterValidator(_address)
+]
 """An e-mail address, its domain in ASCII; upper and lower case as given."""
 Password = Annotated[
-    str, Field(min_length=10, max_length=1000, json_schema_extra={"format": "password"}), AfterValidator(_no_nul)
+    str,
+    Field(min_length=10, max_length=1000, examples=["correct horse battery"], json_schema_extra={"format": "password"}),
+    AfterValidator(_no_nul),
 ]
 """Length is counted as given, so that no text grows or shrinks past the rule."""
 GivenPassword = Annotated[
-    str, Field(max_length=1000, json_schema_extra={"format": "password"}), AfterValidator(_no_nul)
+    str,
+    Field(max_length=1000, examples=["correct horse battery"], json_schema_extra={"format": "password"}),
+    AfterValidator(_no_nul),
 ]
 """At log-in: any text that could be a password."""
-DisplayName = Annotated[str, BeforeValidator(one_line), Field(max_length=100), AfterValidator(printable)]
-WorkspaceName = Annotated[
-    str, BeforeValidator(one_line), Field(min_length=1, max_length=100), AfterValidator(printable)
+DisplayName = Annotated[
+    str, BeforeValidator(one_line), Field(max_length=100, examples=["Ada"]), AfterValidator(printable)
 ]
-Locale = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
-Region = Annotated[str, Field(max_length=32, pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$")]
+WorkspaceName = Annotated[
+    str,
+    BeforeValidator(one_line),
+    Field(min_length=1, max_length=100, examples=["Acme East"]),
+    AfterValidator(printable),
+]
+Locale = Annotated[str, Field(max_length=35, examples=["en"], pattern=r"^[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*$")]
+Region = Annotated[str, Field(max_length=32, examples=["eu"], pattern=r"^([a-z0-9]+(-[a-z0-9]+)*)?$")]
 Subject = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(_one_line_only)]
 """Who somebody is at a provider; compared byte by byte (OpenID Connect Core §2)."""

@@ -29,6 +29,7 @@ from services.auth.personal_tokens.personal_tokens import PersonalTokens
 from services.auth.security.store import SecurityLog
 from services.auth.sessions import proofs_api
 from services.auth.sessions.desk import Desk
+from services.auth.sessions.fresh import declare_refusals
 from services.auth.sessions.keyring import Keyring
 from services.auth.sessions.proofs import Proofs
 from services.auth.sessions.sessions import Sessions
@@ -81,7 +82,7 @@ def routers(parts: Parts) -> list[APIRouter]:
     """Every router of the service."""
     settings = parts.settings
     providers = {one.id: one for one in settings.providers}
-    return [
+    made = [
         _keys(parts.keyring),
         accounts_api.router(parts.accounts, parts.users, parts.limits, parts.public_url),
         address_api.router(parts.addresses, parts.limits, parts.public_url),
@@ -122,6 +123,8 @@ def routers(parts: Parts) -> list[APIRouter]:
         directory_api.router(parts.directory, providers),
         operators_api.router(parts.users, parts.workspaces, parts.factors),
     ]
+    declare_refusals(made)
+    return made
 
 
 def _workspaces(parts: Parts) -> list[APIRouter]:

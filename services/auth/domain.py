@@ -50,6 +50,11 @@ class Link(Stored):
     used_at: datetime | None = None
     password: str | None = Field(default=None, repr=False)
     identities: tuple[Identity, ...] = ()
+    display_name: str | None = None
+    """As its sign-up stated; None leaves the account's, as of a link that an earlier release made."""
+    locale: str | None = None
+    return_to: str | None = None
+    """What they came for, a path of ours."""
 
 
 class RecoveryCode(Stored):
@@ -115,6 +120,8 @@ class Account(Stored):
     locale: str = "en"
     password: str | None = Field(default=None, repr=False)
     verified_at: datetime | None = None
+    contested: bool = False
+    """Whether sign-ups with different credentials asked for this address before it was verified."""
     two_factor: bool = False
     """Whether the account has a second factor of its own."""
     second_factor: SecondFactor | None = None

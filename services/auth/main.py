@@ -60,6 +60,12 @@ from shared.plumbing.tokens import TokenVerifier
 from shared.plumbing.user_tokens import AUDIENCE
 
 NAME = "auth"
+DESCRIPTION = """Accounts, sessions, log-in with the product, workspaces and who administers them.
+
+Programs send an access token as `Authorization: Bearer`. Browsers do the same, and keep the refresh token in the cookie
+`__Host-souk_refresh`, which no script reads: they log in with `client: browser`, refresh without a body, and send
+`X-Souk-CSRF: 1` on every route that a cookie opens; without it these answer 403 `cross-site-request`. A log-in that
+waits for a second factor keeps its challenge in `__Host-souk_challenge` where a product's log-in began it."""
 # A directory push may bring ten thousand members with subjects of 255 characters.
 MAX_BODY = 3_000_000
 
@@ -160,7 +166,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         Sealer(settings.sealing_key.get_secret_value()), platform.public_url, timedelta(days=settings.invite_days)
     )
     invites = Invites(workspaces, users, invite_mails, clock, at_most=settings.open_invites)
-    freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds))
+    freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds), users, sessions)
     people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
     journeys = Journeys(
         providers=[
@@ -211,7 +217,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         settings=platform,
         routers=routers(parts),
         max_body=MAX_BODY,
-        description="Accounts, sessions, log-in with the product, workspaces and who administers them.",
+        description=DESCRIPTION,
     )
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
     api.state.freshness = freshness

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from typing import Annotated
+from urllib.parse import unquote
 
 from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
@@ -14,6 +15,8 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _TURNING = re.compile(r"[\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 _BLANK = frozenset("\u115f\u1160\u2800\u3164\uffa0")
 _MAX_PATH = 2000
+_MACHINES = frozenset({"api", "addon-api", ".well-known"})
+_LOG_INS = frozenset({("login", "initiate"), ("login", "callback")})
 
 
 def printable(text: str) -> str:
@@ -68,9 +71,25 @@ def _no_nul(text: str) -> str:
 def is_own_path(text: str) -> bool:
     """Whether this leads to our own origin only: an open redirect would lend our name to anybody.
 
-    Browsers read a backslash as a slash, and `//host` as another host.
+    Browsers read a backslash as a slash, and `//host` as another host. Nor may it lead to what only programs and
+    log-ins on their way call: a link of ours would make a browser act there.
     """
-    return text.startswith("/") and text[1:2] not in ("/", "\\") and len(text) <= _MAX_PATH and _plain(text)
+    return (
+        text.startswith("/")
+        and text[1:2] not in ("/", "\\")
+        and len(text) <= _MAX_PATH
+        and _plain(text)
+        and not _is_machines(text)
+    )
+
+
+def _is_machines(text: str) -> bool:
+    """As servers and browsers read it: decoded, where a segment of dots leads elsewhere."""
+    path = unquote(re.split(r"[?#]", text, maxsplit=1)[0])
+    segments = path[1:].casefold().split("/")
+    if not _plain(path) or (len(segments) > 1 and not segments[0]) or not {".", ".."}.isdisjoint(segments):
+        return True
+    return segments[0] in _MACHINES or tuple(segments[:2]) in _LOG_INS
 
 
 def _plain(text: str) -> bool:

@@ -172,6 +172,8 @@ ENGLISH = Texts(
         "recovery-code-used": "A recovery code was used in place of a code of your device.",
         "recovery-codes-renewed": "New recovery codes were made; the old ones work no more.",
         "personal-token-made": "A personal access token was made, with which a program can act for you.",
+        "product-account-added": "A product account was added, by which one can log in to your account.",
+        "product-account-removed": "A product account was removed: one cannot log in to your account by it any more.",
         "refresh-reused": "A session was used from two places at once, as if somebody had copied it. It has ended.",
     },
     security_other="Something in the security settings of your account has changed.",

@@ -18,7 +18,7 @@ from starlette.types import Lifespan
 from shared.plumbing.errors import Problem
 from shared.plumbing.input_guard import InputGuard
 from shared.plumbing.logging import to_json
-from shared.plumbing.openapi import SCHEMA, problems, tell_of_token_refusals
+from shared.plumbing.openapi import SCHEMA, problems, show_examples, tell_of_token_refusals
 from shared.plumbing.paging import Page, decode_cursor, encode_cursor
 from shared.plumbing.problems import handle
 from shared.plumbing.request_context import RequestContext, correlation_id, traceparent
@@ -52,6 +52,7 @@ class _Api(FastAPI):
         document = super().openapi()
         document.setdefault("components", {}).setdefault("schemas", {})["Problem"] = SCHEMA
         tell_of_token_refusals(document)
+        show_examples(document)
         return document
 
 

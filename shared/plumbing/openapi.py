@@ -52,6 +52,7 @@ SCHEMA = {
 # What every route that takes a user's token can answer, whether or not it needs one.
 _TOKEN_SLUGS = ("token-missing", "token-invalid", "token-expired", "scope-missing")
 _USER_SCHEME = "user"
+_SLUG = re.compile("`([a-z0-9-]+)`")
 _DECLARED = re.compile(r"([45]\d\d) ([a-z0-9-]+)")
 
 
@@ -65,21 +66,54 @@ def problems(*declared: str | int) -> dict[int | str, dict[str, Any]]:
             slugs.setdefault(int(match[1]), []).append(match[2])
         else:
             slugs.setdefault(SLUGS[each], []).append(each)
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {
-        status: {"description": ", ".join(f"`{slug}`" for slug in names) or "A problem", "content": content}
-        for status, names in sorted(slugs.items())
-    }
+    return {status: _answer(names) for status, names in sorted(slugs.items())}
+
+
+def add_problems(responses: dict[Any, dict[str, Any]], *declared: str, key: type = int) -> None:
+    """Declare more for an operation than it declares itself; its `responses` have statuses of type `key`."""
+    for status, answer in problems(*declared).items():
+        told = responses.get(key(status))
+        known = _SLUG.findall(told["description"]) if told else []
+        merged = _answer(list(dict.fromkeys([*known, *_SLUG.findall(answer["description"])])))
+        # What else the answer may be, such as a page, stays.
+        content = {**(told or {}).get("content", {}), **merged["content"]}
+        responses[key(status)] = {"description": merged["description"], "content": content}
 
 
 def tell_of_token_refusals(document: dict[str, Any]) -> None:
     """Add to every operation that takes a user's token how that is refused. Doing it twice changes nothing."""
     for operations in document["paths"].values():
         for operation in operations.values():
-            if not any(_USER_SCHEME in needed for needed in operation.get("security", ())):
-                continue
-            for status, answer in problems(*_TOKEN_SLUGS).items():
-                told = operation["responses"].setdefault(str(status), answer)
-                slugs = answer["description"].split(", ")
-                missing = [slug for slug in slugs if slug not in told["description"]]
-                told["description"] = ", ".join([told["description"], *missing])
+            if any(_USER_SCHEME in needed for needed in operation.get("security", ())):
+                add_problems(operation["responses"], *_TOKEN_SLUGS, key=str)
+
+
+def show_examples(document: dict[str, Any]) -> None:
+    """One example of every problem that the operations tell of. Doing it twice changes nothing."""
+    examples = document["components"].setdefault("examples", {})
+    for operations in document["paths"].values():
+        for operation in operations.values():
+            for status, told in operation["responses"].items():
+                for slug in told.get("content", {}).get(MEDIA_TYPE, {}).get("examples", ()):
+                    examples.setdefault(slug, {"value": _example(slug, int(status))})
+
+
+def _answer(slugs: list[str]) -> dict[str, Any]:
+    content: dict[str, Any] = {"schema": {"$ref": "#/components/schemas/Problem"}}
+    if slugs:
+        content["examples"] = {slug: {"$ref": f"#/components/examples/{slug}"} for slug in slugs}
+    return {
+        "description": ", ".join(f"`{slug}`" for slug in slugs) or "A problem",
+        "content": {MEDIA_TYPE: content},
+    }
+
+
+def _example(slug: str, status: int) -> dict[str, Any]:
+    return {
+        "type": f"https://souk.example/docs/problems#{slug}",
+        "slug": slug,
+        "title": slug.replace("-", " ").capitalize(),
+        "status": status,
+        "instance": "/api/auth/v1/me",
+        "correlation_id": "d423ecf538124d888acb0180d108e403",
+    }

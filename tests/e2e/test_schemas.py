@@ -42,6 +42,8 @@ CALM: dict[str, Any] = {
     "phases": [Phase.explicit, Phase.generate],
     "suppress_health_check": list(HealthCheck),
 }
+TOO_LONG = 431
+"""The gateway's own word on an address of more than 32 kB, which no service sees."""
 ANSWERED_WITHIN = 20.0
 """Seconds. A hang, not a slow machine, is what it tells."""
 
@@ -80,13 +82,14 @@ def try_out(operation: Operation, url: str, token: str, *, examples: int = 6) ->
         @settings(max_examples=examples, **CALM)
         def answers_as_documented(case: Case[Any]) -> None:
             made = {name: str(value) for name, value in (case.headers or {}).items() if name.lower() != "authorization"}
-            case.call_and_validate(
+            answer = case.call(
                 base_url=url,
                 headers={"Idempotency-Key": secrets.token_hex(8), **made, "Authorization": f"Bearer {token}"},
-                checks=CHECKS,
                 timeout=ANSWERED_WITHIN,
                 allow_redirects=False,
             )
+            if answer.status_code != TOO_LONG:
+                case.validate_response(answer, checks=CHECKS)
 
         try:
             answers_as_documented()

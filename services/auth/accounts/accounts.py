@@ -8,7 +8,16 @@ import structlog
 from services.auth.accounts.links import Links
 from services.auth.accounts.passwords import Passwords
 from services.auth.accounts.quiet import at_least
-from services.auth.accounts.rules import credentials, new_account, registered, sign_up_again, verify_by_link, with_link
+from services.auth.accounts.rules import (
+    Claim,
+    came_for,
+    claim_of_resent,
+    new_account,
+    registered,
+    sign_up_again,
+    verify_by_link,
+    with_link,
+)
 from services.auth.accounts.store import Users
 from services.auth.domain import Account, Cause, Change
 from services.auth.security.tally import Tally
@@ -33,6 +42,20 @@ class SignUp:
     password: str
     display_name: str = ""
     locale: str = "en"
+    return_to: str | None = None
+
+    def claim(self, hashed: str) -> Claim:
+        """What the mailed link makes of the account; `hashed`: the password."""
+        return Claim(hashed, (), self.display_name, self.locale, self.return_to)
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """An address is proven."""
+
+    account: Account
+    return_to: str | None
+    """What its owner came for, a path of ours."""
 
 
 class Accounts:
@@ -66,7 +89,7 @@ class Accounts:
                 known = await self._users.by_address(key)
                 if known is not None:
                     with contextlib.suppress(NotFound):  # deleted at this moment, and its address free
-                        return await self._known_signs_up(known, hashed, cause)
+                        return await self._known_signs_up(known, wish.claim(hashed), hashed, cause)
                 elif await self._create(wish, hashed, cause):
                     return None
                 # Else somebody was faster with the same address.
@@ -78,8 +101,9 @@ class Accounts:
         def decide(account: Account) -> Change | None:
             if account.verified:
                 return None
-            link, mail = self._links.make(account, account.password, account.identities)
-            return Change({"links": with_link(account, link, self._clock.now())}, (mail,), public=False)
+            now = self._clock.now()
+            link, mail = self._links.make(account, claim_of_resent(account, now))
+            return Change({"links": with_link(account, link, now)}, (mail,), public=False)
 
         async with at_least(self._quiet_seconds):
             known = await self._users.by_address(address_key(email))
@@ -87,18 +111,19 @@ class Accounts:
                 with contextlib.suppress(NotFound):  # deleted at this moment
                     await self._users.change(known.id, decide, cause)
 
-    async def verify(self, token: str, cause: Cause) -> Account:
+    async def verify(self, token: str, cause: Cause) -> Verification:
         """Use a mailed link. Raises 404 `link-unknown`, 410 `link-used`, 410 `link-expired`."""
         owner = link_owner(token)
-        if owner is None or await self._users.by_id(owner, standing=True) is None:
+        known = await self._users.by_id(owner, standing=True) if owner else None
+        if known is None:
             raise NotFound("link-unknown", "This link is not one of ours", "Perhaps it was cut; ask for a new one.")
         hashed = digest(token)
         account = await self._users.change(
-            owner, lambda newest: verify_by_link(newest, hashed, self._clock.now()), cause
+            known.id, lambda newest: verify_by_link(newest, hashed, self._clock.now()), cause
         )
         await self._membership.after_identity(account.id, cause)
         log.info("email_verified", user_id=account.id, method="link")
-        return account
+        return Verification(account, came_for(known, hashed))
 
     async def log_in(self, email: str, password: str, cause: Cause) -> Account:
         """Raises 401 `credentials-wrong`, 403 `email-not-verified` (only to those who know the password)."""
@@ -127,14 +152,14 @@ class Accounts:
             password=hashed,
         )
         account = self._users.read(document)
-        link, mail = self._links.make(account, hashed)
+        link, mail = self._links.make(account, wish.claim(hashed))
         messages = (registered(account.id, "password"), mail)
         made = await self._users.insert({**document, "links": [link]}, messages, cause)
         if made:
             log.info("account_registered", user_id=account.id, method="password")
         return made
 
-    async def _known_signs_up(self, known: Account, hashed: str, cause: Cause) -> None:
+    async def _known_signs_up(self, known: Account, claim: Claim, hashed: str, cause: Cause) -> None:
         def decide(account: Account) -> Change | None:
             now = self._clock.now()
             if account.verified:
@@ -143,8 +168,8 @@ class Accounts:
                 if account.password == hashed and not account.identities:
                     return None
                 # Somebody else signed up in between: the newest sign-up is this one again.
-                return Change(credentials(account, hashed, (), now), public=False)
-            link, mail = self._links.make(account, hashed)
+                return Change(sign_up_again(account, hashed, None, now), public=False)
+            link, mail = self._links.make(account, claim)
             return Change(sign_up_again(account, hashed, link, now), (mail,), public=False)
 
         log.info("sign_up_of_known_address", user_id=known.id)

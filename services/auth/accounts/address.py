@@ -7,7 +7,7 @@ from datetime import timedelta
 import structlog
 
 from services.auth.accounts import address_rules as rules
-from services.auth.accounts.erasing import erased
+from services.auth.accounts.displacing import displace
 from services.auth.accounts.mailed import Kind, find, link_unknown, owner_of
 from services.auth.accounts.mails import Mails
 from services.auth.accounts.quiet import at_least
@@ -101,6 +101,7 @@ class Addresses:
                 hashed,
                 reset,
                 now,
+                window=self._undo_life,
                 asked=lambda to: self._mails.password_reset(account, to, token, reset.expires_at),
                 told=lambda to: self._mails.notice(account, "email-change-undone", now, to),
             )
@@ -126,17 +127,7 @@ class Addresses:
     async def _displace(self, user_id: str, kind: Kind, hashed: str, cause: Cause) -> None:
         """Erase the unverified account that has the link's address. Raises 409 `email-taken` for a verified one."""
         link = find(await self._users.get(user_id), kind, hashed, self._clock.now())
-        holder = await self._users.by_address(address_key(link.email))
-        if holder is None:
-            return
-
-        def give_way(account: Account) -> Change:
-            if account.verified:
-                raise rules.email_taken()
-            return erased(account, self._clock.now())
-
-        await self._users.erase(holder.id, give_way, cause)
-        log.info("unverified_account_displaced", user_id=holder.id)
+        await displace(self._users, link.email, self._clock, cause, taken=rules.email_taken())
 
     def _change_link(self, account: Account, email: str) -> tuple[MailedLink, SendMail]:
         token, now = new_link_token(account.id), self._clock.now()

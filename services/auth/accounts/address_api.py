@@ -30,7 +30,7 @@ def router(addresses: Addresses, limits: Limits, public_url: str) -> APIRouter:
             await what(body.token, cause(request))
             return Done()
 
-        return await serve(request, LinkToken, using, lambda: pages.done_page(done, f"{public_url}/"))
+        return await serve(request, LinkToken, using, lambda _: pages.done_page(done, f"{public_url}/"))
 
     @api.post(
         "/api/auth/v1/me/email",

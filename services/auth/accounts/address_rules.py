@@ -17,6 +17,9 @@ from shared.plumbing.errors import Conflict, TooMany
 MAX_UNDOS = 20
 """Links that undo are never pushed out by newer ones, so they end the asking."""
 
+BEGINNING = timedelta(minutes=1)
+"""What was linked so soon after the account was made, it was made with."""
+
 Mail = Callable[[str], SendMail]
 """Writes to an address."""
 
@@ -54,18 +57,23 @@ def confirm(account: Account, hashed: str, undo: MailedLink, told: SendMail, now
     )
 
 
-def undo(account: Account, hashed: str, reset: MailedLink, now: datetime, *, asked: Mail, told: Mail) -> Change:
+def undo(
+    account: Account, hashed: str, reset: MailedLink, now: datetime, *, window: timedelta, asked: Mail, told: Mail
+) -> Change:
     """An earlier address is the account's again, and nobody is logged in.
 
-    Whoever changed it knew how to log in. So the password counts no more, nor what was added since: product accounts,
-    a second factor, which would lock out the owner, and links; those that undo an earlier change stay. `asked` writes
-    to the owner, with the link `reset` for another password; `told` to the address that goes. Raises as `find`.
+    Whoever changed it knew how to log in. So the password counts no more, nor what was added since, or within
+    `window` before, when they may have prepared it: product accounts, but for those that the account began with, and
+    a second factor, which would lock out the owner. Nor do links; those that undo an earlier change stay. `asked`
+    writes to the owner, with the link `reset` for another password; `told` to the address that goes. Raises as `find`.
     """
     link = find(account, "email-undo", hashed, now)
     earlier = [one for one in account.mailed if one.kind == "email-undo" and one.issued_at < link.issued_at]
     links = [one if one in earlier else ended([one], [one.kind], now)[0] for one in account.mailed]
     undone = account.model_copy(update={"mailed": tuple(links)})
-    kept = [one for one in account.identities if one.linked_at <= link.issued_at]
+    owners_until = link.issued_at - window
+    began_until = min(account.created_at + BEGINNING, link.issued_at)
+    kept = [one for one in account.identities if one.linked_at <= max(owners_until, began_until)]
     needs_password = account.password is not None or not kept
     moved = account.email_key != address_key(link.email)
     fields: dict[str, object] = {
@@ -78,7 +86,7 @@ def undo(account: Account, hashed: str, reset: MailedLink, now: datetime, *, ask
     }
     if len(kept) < len(account.identities):
         fields |= {"identities": [one.model_dump() for one in kept], "identities_changed_at": now}
-    if account.second_factor is not None and account.second_factor.enabled_at > link.issued_at:
+    if account.second_factor is not None and account.second_factor.enabled_at > owners_until:
         fields |= {"two_factor": False, "second_factor": None}
     # Who is out of the account vouches for no second factor of it.
     change = vouch(account, account.vouched_by if account.vouched_by in {one.id for one in kept} else None, fields)

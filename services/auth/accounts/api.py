@@ -1,6 +1,7 @@
 """Sign-up, verification of the address, and one's own profile."""
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import HTMLResponse
@@ -13,7 +14,9 @@ from services.auth.accounts.pages import VERIFY, confirm_page, done_page
 from services.auth.accounts.store import Users
 from services.auth.accounts.views import Accepted, AddressOnly, LinkToken, NewAccount, Profile, User, Verified
 from services.auth.domain import Change
+from services.auth.texts import is_own_path
 from services.auth.web import Limits, cause
+from shared.plumbing.errors import Invalid
 from shared.plumbing.http import problems
 from shared.plumbing.security import CurrentUser
 
@@ -26,12 +29,14 @@ def router(accounts: Accounts, users: Users, limits: Limits, public_url: str) ->
         "/accounts",
         status_code=202,
         dependencies=LOCAL_ONLY,
-        responses=problems("403 local-accounts-off", "too-many-requests", "503 too-busy"),
+        responses=problems("403 local-accounts-off", "422 return-to-refused", "too-many-requests", "503 too-busy"),
     )
     async def sign_up(body: NewAccount, request: Request) -> Accepted:
         """Ask for an account. The answer is the same whether or not the address has one; the mail tells its owner."""
+        if body.return_to is not None and not is_own_path(body.return_to):
+            raise Invalid("return-to-refused", "This is no path of ours", "It begins with one slash.")
         limits.mail(request, body.email)
-        wish = SignUp(body.email, body.password, body.display_name, body.locale)
+        wish = SignUp(body.email, body.password, body.display_name, body.locale, body.return_to)
         await accounts.sign_up(wish, cause(request))
         return Accepted()
 
@@ -46,12 +51,15 @@ def router(accounts: Accounts, users: Users, limits: Limits, public_url: str) ->
         limits.network(request)
 
         async def verify(body: LinkToken) -> Verified:
-            await accounts.verify(body.token, cause(request))
-            return Verified()
+            found = await accounts.verify(body.token, cause(request))
+            if found.return_to is None:
+                return Verified()
+            return Verified(return_to=f"/login?{urlencode({'return_to': found.return_to})}")
 
-        return await serve(
-            request, LinkToken, verify, lambda: done_page("Your address is confirmed.", f"{public_url}/")
-        )
+        def page(answer: Verified) -> HTMLResponse:
+            return done_page("Your address is confirmed.", f"{public_url}{answer.return_to}")
+
+        return await serve(request, LinkToken, verify, page)
 
     @api.post("/verify-email/resend", status_code=202, responses=problems("too-many-requests"))
     async def resend_verification(body: AddressOnly, request: Request) -> Accepted:

@@ -25,7 +25,15 @@ Answer = TypeVar("Answer")
 def answers(done: str, *slugs: str) -> dict[int | str, dict[str, Any]]:
     """What such a route may answer, for its documentation."""
     refusals = problems(
-        *("malformed-json", "404 link-unknown", "410 link-used", "410 link-expired", "too-many-requests"), *slugs
+        *(
+            "malformed-json",
+            "invalid-request",
+            "404 link-unknown",
+            "410 link-used",
+            "410 link-expired",
+            "too-many-requests",
+        ),
+        *slugs,
     )
     return {
         200: {"description": done, "content": _PAGE},
@@ -43,7 +51,7 @@ async def serve(
     request: Request,
     model: type[Body],
     use: Callable[[Body], Awaitable[Answer]],
-    page: Callable[[], HTMLResponse],
+    page: Callable[[Answer], HTMLResponse],
 ) -> Answer | HTMLResponse:
     """Read the body, `use` it, and answer as it was asked."""
     raw = await request.body()
@@ -51,7 +59,7 @@ async def serve(
         require_json(request)
         return await use(_from_json(model, raw))
     try:
-        await use(_from_form(model, raw))
+        answer = await use(_from_form(model, raw))
     except Problem as problem:
         request.state.error_slug = problem.slug
         refused = refused_page(problem.status, problem.title, problem.detail or "")
@@ -63,7 +71,7 @@ async def serve(
         return _not_ours()
     except ValueError:
         return _not_ours()
-    return page()
+    return page(answer)
 
 
 def _from_form(model: type[Body], raw: bytes) -> Body:

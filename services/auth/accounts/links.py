@@ -3,8 +3,8 @@
 from datetime import datetime, timedelta
 
 from services.auth.accounts.mails import Mails
-from services.auth.accounts.rules import new_link
-from services.auth.domain import Account, Identity
+from services.auth.accounts.rules import Claim, new_link
+from services.auth.domain import Account
 from services.auth.tokens import digest, new_link_token
 from shared.contracts.auth import SendMail
 from shared.plumbing.clock import Clock
@@ -21,13 +21,12 @@ class Links:
         self._clock = clock
         self._life = life
 
-    def make(
-        self, account: Account, password: str | None, identities: tuple[Identity, ...] = ()
-    ) -> tuple[dict[str, object], SendMail]:
-        """The link to store, which makes these the account's ways to log in, and the mail with its secret."""
+    def make(self, account: Account, claim: Claim) -> tuple[dict[str, object], SendMail]:
+        """The link to store, which makes the claim come true, and the mail with its secret."""
         token, expires_at = new_link_token(account.id), self._clock.now() + self._life
-        link = new_link(digest(token), expires_at, password, identities)
-        return link, self.mails.verify_email(account, token, expires_at)
+        link = new_link(digest(token), expires_at, claim)
+        told = {name: given for name in ("display_name", "locale") if (given := getattr(claim, name)) is not None}
+        return link, self.mails.verify_email(account.model_copy(update=told), token, expires_at)
 
     def just_mailed(self, account: Account, password: str, now: datetime) -> bool:
         """Whether a link that makes this hash the only way to log in was mailed a moment ago."""

@@ -54,7 +54,7 @@ def router(recovery: Recovery, sessions: Sessions, limits: Limits, public_url: s
             await recovery.reset(body.token, body.password, cause(request))
             return Done()
 
-        return await serve(request, NewPassword, reset, lambda: pages.done_page("Your password is set.", home))
+        return await serve(request, NewPassword, reset, lambda _: pages.done_page("Your password is set.", home))
 
     @api.put(
         "/api/auth/v1/me/password",
@@ -68,7 +68,7 @@ def router(recovery: Recovery, sessions: Sessions, limits: Limits, public_url: s
     async def change_password(body: ChangePassword, principal: FreshUser, request: Request) -> None:
         """Set another password, or a first one. All other sessions end."""
         limits.guess(request, principal.user_id)
-        await recovery.change(principal.user_id, body.current_password, body.new_password, cause(request))
-        await sessions.keep(principal.user_id, principal.session_id)
+        account = await recovery.change(principal.user_id, body.current_password, body.new_password, cause(request))
+        await sessions.keep(account, principal.session_id)
 
     return api

@@ -75,7 +75,7 @@ class Recovery:
         await self._users.change(owner, decide, cause)
         log.info("password_reset", user_id=owner)
 
-    async def change(self, user_id: str, current: str | None, new: str, cause: Cause) -> None:
+    async def change(self, user_id: str, current: str | None, new: str, cause: Cause) -> Account:
         """Set the password of somebody logged in, whose sessions end.
 
         Raises 403 `current-password-wrong`, also where it is missing and there is one; 409 `changed-meanwhile`,
@@ -92,5 +92,6 @@ class Recovery:
             now = self._clock.now()
             return rules.change(newest, before, hashed, self._mails.notice(newest, "password-changed", now), now)
 
-        await self._users.change(user_id, decide, cause)
+        changed = await self._users.change(user_id, decide, cause)
         log.info("password_changed", user_id=user_id)
+        return changed

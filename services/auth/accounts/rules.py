@@ -2,10 +2,12 @@
 
 An unverified account is nobody's yet: it has the credentials of its newest sign-up, and every link carries the
 credentials of the sign-up that it was mailed for. The link that is used decides, so whoever signs up with
-somebody else's address, before or after them, gets nothing by it.
+somebody else's address, before or after them, gets nothing by it. A link that is asked for again belongs to no
+sign-up in particular: where several asked for the address, it proves the address and brings no credentials.
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
@@ -15,7 +17,8 @@ from shared.contracts.auth import UserRegistered, UserVerified
 from shared.contracts.envelope import Message
 from shared.plumbing.errors import Conflict, NotFound, Problem
 
-MAX_LINKS = 5
+MAX_LINKS = 20
+"""So many that a few foreign sign-ups do not push out the owner's own link."""
 
 
 def new_account(
@@ -66,22 +69,73 @@ def credentials(
     return {"password": password, "identities": [one.model_dump() for one in identities], **changed}
 
 
-def new_link(
-    hashed: str, expires_at: datetime, password: str | None, identities: tuple[Identity, ...] = ()
-) -> dict[str, Any]:
-    """A link that makes these the ways to log in."""
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a link makes of the account whose address it proves: what its sign-up stated."""
+
+    password: str | None = field(default=None, repr=False)
+    identities: tuple[Identity, ...] = ()
+    display_name: str | None = None
+    locale: str | None = None
+    return_to: str | None = None
+
+
+def new_link(hashed: str, expires_at: datetime, claim: Claim) -> dict[str, Any]:
+    """A link that makes the claim come true."""
     return {
         "hash": hashed,
         "expires_at": expires_at,
         "used_at": None,
-        "password": password,
-        "identities": [one.model_dump() for one in identities],
+        "password": claim.password,
+        "identities": [one.model_dump() for one in claim.identities],
+        "display_name": claim.display_name,
+        "locale": claim.locale,
+        "return_to": claim.return_to,
     }
 
 
-def sign_up_again(account: Account, password: str, link: Mapping[str, Any], now: datetime) -> dict[str, Any]:
-    """The fields of an unverified account that somebody, perhaps somebody else, signs up for once more."""
-    return {**credentials(account, password, (), now), "links": with_link(account, link, now)}
+def claim_of_resent(account: Account, now: datetime) -> Claim:
+    """What a link brings that somebody asks for once more, who may be any of those who signed up."""
+    opened = [link for link in account.links if link.used_at is None and link.expires_at > now]
+    if account.contested or any(_differ(account, link.password, link.identities) for link in opened):
+        return Claim(display_name="")
+    newest = opened[-1] if opened else None
+    if newest is None:
+        return Claim(account.password, account.identities)
+    return Claim(account.password, account.identities, newest.display_name, newest.locale, newest.return_to)
+
+
+def sign_up_again(account: Account, password: str, link: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
+    """The fields of an unverified account that somebody, perhaps somebody else, signs up for once more.
+
+    Kept apart from the links, which expire: that sign-ups differed.
+    """
+    fields = credentials(account, password, (), now)
+    if _differ(account, password, ()):
+        fields["contested"] = True
+    return fields if link is None else {**fields, "links": with_link(account, link, now)}
+
+
+def came_for(account: Account, hashed: str) -> str | None:
+    """The path that the sign-up behind this link came for."""
+    return next((link.return_to for link in account.links if same(link.hash, hashed)), None)
+
+
+def coming_for(account: Account, identity: Identity, return_to: str) -> Change | None:
+    """The open links of this identity lead there once used. None if they do."""
+    links = [
+        link.model_copy(update={"return_to": return_to})
+        if link.used_at is None and identity.id in {one.id for one in link.identities}
+        else link
+        for link in account.links
+    ]
+    if tuple(links) == account.links:
+        return None
+    return Change({"links": [link.model_dump() for link in links]}, public=False)
+
+
+def _differ(account: Account, password: str | None, identities: tuple[Identity, ...]) -> bool:
+    return account.password != password or {one.id for one in account.identities} != {one.id for one in identities}
 
 
 def with_link(account: Account, link: Mapping[str, Any], now: datetime) -> list[dict[str, Any]]:
@@ -103,6 +157,7 @@ def verify_by_link(account: Account, hashed: str, now: datetime) -> Change:
         "verified_at": now,
         "links": _used(account.links, now),
         **credentials(account, found.password, found.identities, now),
+        **{name: told for name in ("display_name", "locale") if (told := getattr(found, name)) is not None},
     }
     return Change(fields, (UserVerified(user_id=account.id, method="link"),), events=_verified(account, "link"))
 

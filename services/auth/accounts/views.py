@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 
 from services.auth.accounts.export import ELSEWHERE
 from services.auth.domain import PUBLISHER, Account
@@ -18,6 +18,10 @@ class NewAccount(Asked):
     password: Password
     display_name: DisplayName = ""
     locale: Locale = "en"
+    return_to: Annotated[str | None, Field(max_length=4096)] = Field(
+        default=None, examples=["/addons/time-reports?install=1"]
+    )
+    """A path of ours, where the newcomer goes on once the address is verified."""
 
 
 class AddressOnly(Asked):
@@ -56,6 +60,8 @@ class Accepted(Told):
 
 class Verified(Told):
     verified: Literal[True] = True
+    return_to: str = "/"
+    """Where to go on, a path of ours: to the log-in, if the sign-up said where it leads."""
 
 
 class Done(Told):

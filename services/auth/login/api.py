@@ -58,6 +58,7 @@ def router(journeys: Journeys, browser: Browser, limits: Limits, *, local_accoun
         - `silent=1`: without a form. Once a visit; whatever comes of it, the browser ends at `return_to`, with
           `login=<slug>` in its query if nobody was logged in. A session that stands stays.
         - `register=1`: to the product's sign-up, and on to `return_to`.
+        - `another=1`: as somebody else than whoever is logged in at the product.
         - `link=1`: add the product account to whoever is logged in. Opened by our own pages only, after a fresh proof.
         - `again=1`: prove once more who is logged in, for actions that ask for it. Opened by our own pages only.
         """

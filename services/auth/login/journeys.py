@@ -31,7 +31,9 @@ _ASKED: Mapping[Kind, Asking] = {
     "log-in": Asking(),
     "silent": Asking(prompt="none"),
     "register": Asking(prompt="create"),
-    "link": Asking(prompt="login"),  # not by a session there that may be somebody else's
+    "another": Asking(prompt="login"),  # whoever is logged in there is not meant
+    # Not by a session there that may be somebody else's.
+    "link": Asking(prompt="login", fresh=True),
     "step-up": Asking(prompt="login", fresh=True),
 }
 
@@ -129,7 +131,7 @@ class Journeys:
 
     async def _open(self, client: OidcClient, trip: Trip, person: Person, request: Request) -> Response:
         arriving = newcomer(person, client.settings, self._clock.now())
-        account = await self._people.arrive(arriving, cause(request))
+        account = await self._people.arrive(arriving, cause(request), trip.return_to)
         amr = (SECOND_FACTOR,) if arriving.vouched else ()
         if trip.return_to is not None:
             response: Response = self.home(trip.return_to)
@@ -144,10 +146,10 @@ class Journeys:
 
     async def _run_errand(self, client: OidcClient, trip: Trip, owner: Owner, person: Person, request: Request) -> None:
         known = identity(person, client.settings, self._clock.now())
+        refuse_stale(person, trip)
         if trip.kind == "link":
             await self._people.add(owner.account.id, known, cause(request))
             return
-        refuse_stale(person, trip)
         refuse_another(owner.account, known)
         amr = (SECOND_FACTOR,) if vouched(person, client.settings) else ()
         refuse_one_factor(owner.account, amr)

@@ -1,14 +1,15 @@
 """Accounts of people whom a product's log-in brings."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import structlog
 
 from services.auth.accounts.accounts import refuse_unverified
+from services.auth.accounts.displacing import displace
 from services.auth.accounts.links import Links
-from services.auth.accounts.rules import new_account, registered, verify_by_product
+from services.auth.accounts.rules import Claim, coming_for, new_account, registered, verify_by_product
 from services.auth.accounts.store import Users
-from services.auth.domain import Account, Cause, Identity
+from services.auth.domain import Account, Cause, Change, Identity
 from services.auth.login import rules
 from services.auth.texts import address_key
 from services.auth.tokens import new_id
@@ -19,6 +20,8 @@ from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Conflict
 
 log = structlog.get_logger()
+
+_TRIES = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,33 +50,32 @@ class ProductAccounts:
         self._clock = clock
         self._passwords = passwords
 
-    async def arrive(self, newcomer: Newcomer, cause: Cause) -> Account:
-        """The verified account of this identity, made at its first visit.
+    async def arrive(self, newcomer: Newcomer, cause: Cause, return_to: str | None = None) -> Account:
+        """The verified account of this identity, made at its first visit; the mailed link leads on to `return_to`.
 
-        Raises 409 `email-taken`: an account that has the address is never linked by the product's word alone;
-        403 `email-not-verified` until the mailed link is used.
+        An unverified account that has the address gives way to somebody whose address is proven. Raises 409
+        `email-taken`: another account that has it is never linked by the product's word alone; 403
+        `email-not-verified` until the mailed link is used; 401 `login-refused` if the identity is removed meanwhile.
         """
         who = newcomer.identity
         account = await self._users.by_identity(who.provider, who.sub)
         if account is None:
-            account = await self._create(newcomer, cause) or await self._users.by_identity(who.provider, who.sub)
-        if account is None:
-            raise Conflict(
-                "email-taken",
-                "Another account has this address",
-                "Log in to that account, and add this product account there.",
-            )
+            account = await self._make_or_find(newcomer, cause, return_to)
+        elif return_to is not None and not account.verified:
+            account = await self._users.change(account.id, lambda newest: coming_for(newest, who, return_to), cause)
         if newcomer.proven and not account.verified and address_key(newcomer.email) == account.email_key:
             account = await self._users.change(
                 account.id, lambda newest: verify_by_product(newest, self._clock.now()), cause
             )
             log.info("email_verified", user_id=account.id, method="product")
         refuse_unverified(account)
-        return await self._users.change(
+        account = await self._users.change(
             account.id,
             lambda newest: rules.logged_in(newest, who, vouched=newcomer.vouched, now=self._clock.now()),
             cause,
         )
+        rules.refuse_removed(account, who)
+        return account
 
     async def add(self, user_id: str, identity: Identity, cause: Cause) -> Account:
         """One more way to log in to this account, and what roles its workspaces give.
@@ -86,7 +88,11 @@ class ProductAccounts:
             await self._membership.after_identity(holder.id, cause)
         try:
             account = await self._users.change(
-                user_id, lambda newest: rules.add(newest, identity, self._clock.now()), cause
+                user_id,
+                lambda newest: self._told(
+                    newest, "product-account-added", rules.add(newest, identity, self._clock.now())
+                ),
+                cause,
             )
         except Conflict as conflict:
             if conflict.slug == "taken":  # by a log-in at the same moment
@@ -103,7 +109,11 @@ class ProductAccounts:
         """
         account = await self._users.change(
             user_id,
-            lambda newest: rules.remove(newest, identity_id, self._clock.now(), passwords=self._passwords),
+            lambda newest: self._told(
+                newest,
+                "product-account-removed",
+                rules.remove(newest, identity_id, self._clock.now(), passwords=self._passwords),
+            ),
             cause,
         )
         await self._membership.after_identity(user_id, cause)
@@ -114,7 +124,27 @@ class ProductAccounts:
         """Whether `remove` would refuse."""
         return rules.is_last_way(account, passwords=self._passwords)
 
-    async def _create(self, newcomer: Newcomer, cause: Cause) -> Account | None:
+    def _told(self, account: Account, kind: str, change: Change | None) -> Change | None:
+        """The change, of which the owner hears by mail."""
+        if change is None:
+            return None
+        notice = self._links.mails.security_notice(account, kind, self._clock.now())
+        return replace(change, messages=(*change.messages, notice))
+
+    async def _make_or_find(self, newcomer: Newcomer, cause: Cause, return_to: str | None) -> Account:
+        who = newcomer.identity
+        for _ in range(_TRIES):
+            found = await self._create(newcomer, cause, return_to) or await self._users.by_identity(
+                who.provider, who.sub
+            )
+            if found is not None:
+                return found
+            if not newcomer.proven:
+                break
+            await displace(self._users, newcomer.email, self._clock, cause, taken=rules.email_taken())
+        raise rules.email_taken()
+
+    async def _create(self, newcomer: Newcomer, cause: Cause, return_to: str | None) -> Account | None:
         """None if identity or address have an account already."""
         document = new_account(
             user_id=new_id(),
@@ -129,7 +159,8 @@ class ProductAccounts:
         account = self._users.read(document)
         second: Message = UserVerified(user_id=account.id, method="product")
         if not newcomer.proven:
-            link, second = self._links.make(account, None, account.identities)
+            claim = Claim(None, account.identities, account.display_name, account.locale, return_to)
+            link, second = self._links.make(account, claim)
             document["links"] = [link]
         if not await self._users.insert(document, (registered(account.id, "product"), second), cause):
             return None

@@ -9,7 +9,7 @@ from datetime import datetime
 from services.auth.domain import SECOND_FACTOR, Account, Change, Identity, SecurityEvent
 from shared.contracts.auth import TwoFactorChanged
 from shared.contracts.envelope import Message
-from shared.plumbing.errors import Conflict, Forbidden, NotFound
+from shared.plumbing.errors import Conflict, Forbidden, NotFound, Unauthorized
 
 MAX_IDENTITIES = 20
 
@@ -109,6 +109,21 @@ def taken() -> Conflict:
         "This product account belongs to another account here",
         "Log in with it, and remove it there first.",
     )
+
+
+def email_taken() -> Conflict:
+    """Who comes from a product for the first time with the address of an account."""
+    return Conflict(
+        "email-taken",
+        "Another account has this address",
+        "Log in to that account, and add this product account there.",
+    )
+
+
+def refuse_removed(account: Account, identity: Identity) -> None:
+    """For a log-in on whose way its product account was removed. Raises 401 `login-refused`."""
+    if not any(one.id == identity.id for one in account.identities):
+        raise Unauthorized("login-refused", "This product account was removed at the same time", "Start again.")
 
 
 def refuse_one_factor(account: Account, amr: Sequence[str]) -> None:

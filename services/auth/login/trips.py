@@ -25,8 +25,9 @@ _ERRAND_PURPOSE = "sign-up-errand"
 _ERRAND_LIFE = timedelta(hours=1)
 CLOCKS_DIFFER_SECONDS = 60
 
-Kind = Literal["log-in", "silent", "register", "link", "step-up"]
-"""`silent` shows no form, `link` adds the product account to whoever is logged in, `step-up` proves once more."""
+Kind = Literal["log-in", "silent", "register", "another", "link", "step-up"]
+"""`silent` shows no form, `another` always one, `link` adds the product account to whoever is logged in, `step-up`
+proves once more."""
 
 _ADDRESS: TypeAdapter[str] = TypeAdapter(Address)
 _NAME: TypeAdapter[str] = TypeAdapter(DisplayName)
@@ -173,7 +174,7 @@ def vouched(person: Person, provider: ProviderSettings) -> bool:
 
 
 def refuse_stale(person: Person, trip: Trip) -> None:
-    """For a step-up, whatever the provider makes of `max_age`. Raises 401 `login-failed`."""
+    """For an errand, whatever the provider makes of `max_age`. Raises 401 `login-failed`."""
     began = trip.began_at.timestamp() if trip.began_at else 0.0
     if person.auth_time is None or person.auth_time < began - CLOCKS_DIFFER_SECONDS:
         raise Unauthorized("login-failed", "The product did not ask you to log in again", "Start again.")

@@ -18,7 +18,7 @@ Hint = Annotated[str | None, Field(max_length=254)]
 
 
 class Departure(BaseModel):
-    """What is wanted of a log-in; at most one of the four."""
+    """What is wanted of a log-in; at most one of the five."""
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
@@ -26,13 +26,14 @@ class Departure(BaseModel):
     login_hint: Hint = None
     silent: bool = False
     register_: bool = Field(default=False, alias="register")
+    another: bool = False
     link: bool = False
     again: bool = False
 
     @model_validator(mode="after")
     def _one_kind(self) -> Self:
-        if sum((self.silent, self.register_, self.link, self.again)) > 1:
-            raise ValueError("only one of silent, register, link and again")
+        if sum((self.silent, self.register_, self.another, self.link, self.again)) > 1:
+            raise ValueError("only one of silent, register, another, link and again")
         return self
 
     @property
@@ -42,6 +43,8 @@ class Departure(BaseModel):
             return "silent"
         if self.register_:
             return "register"
+        if self.another:
+            return "another"
         if self.link:
             return "link"
         return "step-up" if self.again else "log-in"

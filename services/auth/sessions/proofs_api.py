@@ -72,14 +72,14 @@ def router(
         at its product once more. The refresh token stays as it is.
         """
         account = await users.get(principal.user_id)
-        await sessions.current(account.id, principal.session_id)
+        await sessions.current(account, principal.session_id)
         if body.once.proof is not None:
             await guesses.check(request, account.id, recovery=body.recovery_code is not None)
         else:
             limits.log_in(request, account.email)
         await sessions.prove(principal.session_id, await proofs.again(account, body.once, cause(request)))
         response.headers["Cache-Control"] = "no-store"
-        session = await sessions.current(account.id, principal.session_id)
+        session = await sessions.current(account, principal.session_id)
         return Proved(access_token=desk.access_token(account, session), expires_in=desk.access_seconds)
 
     return api

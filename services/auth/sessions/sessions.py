@@ -8,7 +8,7 @@ from typing import Literal
 import structlog
 from pydantic import Field
 
-from services.auth.domain import Account, Cause, Change, SecurityEvent, Stored
+from services.auth.domain import SECOND_FACTOR, Account, Cause, Change, SecurityEvent, Stored
 from services.auth.sessions.store import SessionStore
 from services.auth.tokens import RefreshToken, new_id
 from shared.plumbing.clock import Clock
@@ -112,16 +112,19 @@ class Sessions:
                 raise RefreshReused(document["user_id"], first=first)
         return Session.model_validate(document)
 
-    async def current(self, user_id: str, session_id: str) -> Session:
-        """A standing session of the user. Raises 401 `session-ended`."""
+    async def current(self, account: Account, session_id: str) -> Session:
+        """A session of the account that could be carried on. Raises 401 `session-ended`."""
         document = await self._store.find(session_id, self._clock.now())
-        if document is None or document["user_id"] != user_id:
+        session = None if document is None else Session.model_validate(document)
+        if session is None or session.user_id != account.id or not session.stands_for(account):
             raise session_ended()
-        return Session.model_validate(document)
+        if account.two_factor and SECOND_FACTOR not in session.amr:  # begun before the account had one
+            raise session_ended()
+        return session
 
-    async def keep(self, user_id: str, session_id: str) -> None:
-        """Spare this one of what has just ended all sessions of the account."""
-        await self._store.keep(session_id, user_id, self._clock.now())
+    async def keep(self, account: Account, session_id: str) -> None:
+        """Spare this one of the change that made the account what it is here, and of no later one."""
+        await self._store.keep(session_id, account.id, self._clock.now(), account.sessions_valid_from)
 
     async def standing(self, token: RefreshToken) -> Session | None:
         """The session of a refresh token that has not been replaced for longer than the grace time."""

@@ -77,10 +77,10 @@ class SessionStore:
         which = {"user_id": user_id, "network": network, "amr": SECOND_FACTOR}
         return await self._sessions.find_one(which, {"_id": 1}) is not None
 
-    async def keep(self, session_id: str, user_id: str, now: datetime) -> None:
-        """Note that this family is spared."""
+    async def keep(self, session_id: str, user_id: str, now: datetime, spared: datetime) -> None:
+        """Note that this family was spared when all sessions ended at that moment."""
         which = {**_standing(now), "_id": session_id, "user_id": user_id}
-        await self._sessions.update_one(which, {"$set": {"kept_at": now}})
+        await self._sessions.update_one(which, {"$set": {"kept_at": spared}})
 
     async def all_of(self, user_id: str) -> AsyncIterator[Document]:
         """What is kept of every family of the user, for the user, the newest first."""

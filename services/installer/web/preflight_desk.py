@@ -47,6 +47,9 @@ class PreflightDesk:
             place = next((one for one in places if one["_id"] == chosen_id), None)
             asked = Found(account, place or await self._reads.workspace(chosen_id, user_id), addon)
             problem = refusals.of_request(asked, user_id, MUST_ACKNOWLEDGE, live=live.get(chosen_id), will_wait=waiting)
+            if place is None and problem is None:
+                # It came while we were looking: what can be chosen is among the rows, so look at all of them again.
+                return await self.preflight(user_id, addon_key, chosen_id)
             row = next((one for one in found if one["workspace_id"] == chosen_id), None)
             chosen = guidance.chosen(chosen_id, problem, addon, row and row["next"])
         return {

@@ -195,12 +195,25 @@ async def test_the_first_notice_ends_a_change_that_was_only_asked_for(auth: Auth
 
 async def test_what_was_linked_since_the_change_goes_with_it(auth: Auth) -> None:
     ada = await auth.person("ada@example.com")
-    now = auth.service.clock.now()
-    mine = {"provider": "acme", "sub": "ada", "linked_at": now - timedelta(days=1)}
-    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"identities": [mine]}})
+    created = (await auth.user("ada@example.com"))["created_at"] - timedelta(days=100)
+    first = {"provider": "acme", "sub": "first", "linked_at": created}
+    mine = {"provider": "acme", "sub": "ada", "linked_at": created + timedelta(days=50)}
+    prepared = {"provider": "acme", "sub": "prepared", "linked_at": auth.service.clock.now() - timedelta(days=1)}
+    fields = {"identities": [first, mine, prepared], "created_at": created}
+    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": fields})
     await ask(auth, ada, "thief@evil.example")
     theirs = {"provider": "acme", "sub": "thief", "linked_at": auth.service.clock.now() + timedelta(seconds=1)}
     await auth.database["users"].update_one({"_id": ada.user_id}, {"$push": {"identities": theirs}})
+    await use(auth, UNDO, await auth.link(ada.user_id, "email-change-asked"))
+    assert [one["sub"] for one in (await auth.user("ada@example.com"))["identities"]] == ["first", "ada"]
+
+
+async def test_the_product_account_that_an_account_began_with_outlives_an_undo_soon_after(auth: Auth) -> None:
+    ada = await auth.person("ada@example.com")
+    created = (await auth.user("ada@example.com"))["created_at"]
+    mine = {"provider": "acme", "sub": "ada", "linked_at": created}
+    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"identities": [mine]}})
+    await ask(auth, ada, "thief@evil.example")
     await use(auth, UNDO, await auth.link(ada.user_id, "email-change-asked"))
     assert [one["sub"] for one in (await auth.user("ada@example.com"))["identities"]] == ["ada"]
 
@@ -292,11 +305,14 @@ async def test_the_pages_ask_and_their_forms_do(auth: Auth) -> None:
         assert "has been used" in again.text
 
 
-async def test_a_second_factor_set_by_whoever_changed_the_address_does_not_lock_out_its_owner(auth: Auth) -> None:
+@pytest.mark.parametrize("before", [True, False])
+async def test_a_second_factor_set_by_whoever_changed_the_address_does_not_lock_out_its_owner(
+    auth: Auth, *, before: bool
+) -> None:
     ada = await auth.person("ada@example.com")
     thief = await auth.log_in("ada@example.com")
-    await ask(auth, thief, "thief@evil.example")
-    await protect(auth, thief)
+    await (protect(auth, thief) if before else ask(auth, thief, "thief@evil.example"))
+    await (ask(auth, thief, "thief@evil.example") if before else protect(auth, thief))
 
     undone = await use(auth, UNDO, await auth.link(ada.user_id, "email-change-asked"))
 
@@ -309,6 +325,8 @@ async def test_a_second_factor_set_by_whoever_changed_the_address_does_not_lock_
 async def test_the_owners_own_second_factor_outlives_an_undone_change(auth: Auth) -> None:
     ada = await auth.person("ada@example.com")
     await protect(auth, ada)
+    long_ago = auth.service.clock.now() - timedelta(days=100)
+    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"second_factor.enabled_at": long_ago}})
     await ask(auth, ada, "ada@new.example")
 
     assert (await use(auth, UNDO, await auth.link(ada.user_id, "email-change-asked"))).status_code == 200

@@ -9,6 +9,8 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
+from services.auth.accounts.store import Users
+from services.auth.domain import Account
 from services.auth.main import build
 from shared.plumbing.mongo import Database
 from shared.plumbing.settings import PlatformSettings
@@ -153,13 +155,49 @@ async def test_an_account_with_the_same_address_is_never_linked_by_itself(auth: 
     assert (await auth.user("ada@acme.example"))["identities"] == []
 
 
+async def test_an_unverified_account_gives_way_to_whom_a_trusted_product_calls_proven(auth: Auth) -> None:
+    await auth.sign_up("ada@acme.example", "the attacker's password")
+    squatter = await auth.user("ada@acme.example")
+    answer = await log_in(auth, ADA)
+    assert answer.status_code == 200, answer.text
+    user = await auth.user("ada@acme.example")
+    assert user["_id"] == session_of(answer.json()).user_id != squatter["_id"]
+    assert user["password"] is None
+
+
+async def test_an_unverified_account_stays_where_the_product_is_not_believed(distrusting: Auth) -> None:
+    await distrusting.sign_up("ada@acme.example")
+    assert slug(await log_in(distrusting, ADA)) == "email-taken"
+    await distrusting.verify(await distrusting.link_token("ada@acme.example"))
+    await distrusting.log_in("ada@acme.example")
+
+
+async def test_a_product_account_that_is_removed_during_its_log_in_opens_nothing(
+    auth: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await log_in(auth, ADA)
+    sessions = await auth.database["sessions"].count_documents({})
+    find = Users.by_identity
+
+    async def removed_just_after(users: Users, provider: str, subject: str) -> Account | None:
+        found = await find(users, provider, subject)
+        await auth.database["users"].update_one({}, {"$set": {"identities": []}})
+        return found
+
+    monkeypatch.setattr(Users, "by_identity", removed_just_after)
+    answer = await log_in(auth, ADA)
+    assert (answer.status_code, slug(answer)) == (401, "login-refused")
+    assert await auth.database["sessions"].count_documents({}) == sessions
+
+
 async def test_row_s4_an_address_that_the_product_has_not_verified_is_proven_by_our_link(auth: Auth) -> None:
     refused = await log_in(auth, UNVERIFIED)
     assert (refused.status_code, slug(refused)) == (403, "email-not-verified")
     browser = await log_in(auth, UNVERIFIED, "/addons")
     assert browser.headers["location"] == f"{PUBLIC_URL}/login?error=email-not-verified&return_to=%2Faddons"
     assert len(await auth.mails("new@acme.example")) == 1
-    assert (await auth.verify(await auth.link_token("new@acme.example"))).status_code == 200
+    verified = await auth.verify(await auth.link_token("new@acme.example"))
+    assert verified.json() == {"verified": True, "return_to": "/login?return_to=%2Faddons"}  # row S8
     assert (await log_in(auth, UNVERIFIED)).status_code == 200
     assert await auth.events("new@acme.example") == [("UserRegistered", "1"), ("UserVerified", "2")]
 

@@ -108,6 +108,8 @@ async def test_removing_ends_the_other_sessions_and_is_in_the_security_log(auth:
     event = await auth.database["security_events"].find_one({"kind": "product-account-removed"})
     assert event is not None
     assert (event["user_id"], event["details"]) == (someone.user_id, {"provider": "acme"})
+    notice = (await auth.mails((await stored(auth, someone))["email"]))[-1]
+    assert (notice["template"], notice["parameters"]["kind"]) == ("security-notice", "product-account-removed")
 
 
 async def test_the_last_way_in_stays(auth: Auth) -> None:

@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from deploy.local import ports
+from services.auth.login.oidc import Attempt, OidcClient, Person
 from services.auth.main import build
 from shared.plumbing.mongo import Database
 from tests.integration.auth.conftest import API, PASSWORD, PUBLIC_URL, Auth, Session, platform, settings, slug, started
@@ -297,6 +298,28 @@ async def test_adding_a_product_account_asks_for_a_fresh_proof(auth: Auth, globe
     own = {"Cookie": cookie, "Sec-Fetch-Site": "same-origin"}
     answer = await auth.http.get(f"{API}/login/globe", params={"link": "1"}, headers=own)
     assert (answer.status_code, slug(answer)) == (403, "step-up-required")
+
+
+async def test_adding_a_product_account_takes_a_fresh_log_in_there_and_its_owner_is_told(
+    auth: Auth, globe: OpenIdProvider, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    account(globe)
+    ada = await auth.person("ada@example.com")
+    cookie = await browser_of(auth, ada)
+    find = OidcClient.person
+
+    async def long_logged_in(client: OidcClient, code: str, iss: str | None, attempt: Attempt) -> Person:
+        return (await find(client, code, iss, attempt)).model_copy(update={"auth_time": 1})
+
+    with monkeypatch.context() as patch:
+        patch.setattr(OidcClient, "person", long_logged_in)
+        refused = await link(auth, globe, cookie, "ada")
+    assert refused.headers["location"].startswith(f"{PUBLIC_URL}/login?error=login-failed")
+    assert (await auth.user("ada@example.com"))["identities"] == []
+
+    assert (await link(auth, globe, cookie, "ada")).headers["location"] == f"{PUBLIC_URL}/accounts"
+    notice = (await auth.mails("ada@example.com"))[-1]
+    assert (notice["template"], notice["parameters"]["kind"]) == ("security-notice", "product-account-added")
 
 
 async def test_a_proof_at_the_provider_makes_the_session_fresh_again(auth: Auth, globe: OpenIdProvider) -> None:

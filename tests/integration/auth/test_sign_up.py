@@ -112,7 +112,7 @@ async def test_a_link_verifies_once(auth: Auth) -> None:
     await auth.sign_up("ada@example.com")
     token = await auth.link_token("ada@example.com")
     first = await auth.verify(token)
-    assert (first.status_code, first.json()) == (200, {"verified": True})
+    assert (first.status_code, first.json()) == (200, {"verified": True, "return_to": "/"})
     second = await auth.verify(token)
     assert (second.status_code, slug(second)) == (410, "link-used")
     assert await auth.events("ada@example.com") == [("UserRegistered", "1"), ("UserVerified", "2")]
@@ -200,6 +200,62 @@ async def test_the_owner_of_an_address_wins_over_whoever_signed_up_with_it_befor
     await auth.log_in("ada@example.com", "the owner's password")
     attacker = {"email": "ada@example.com", "password": "the attacker's password"}
     assert slug(await auth.http.post(f"{API}/sessions", json=attacker)) == "credentials-wrong"
+
+
+@pytest.mark.parametrize("first", [True, False])
+async def test_a_link_that_is_asked_for_again_brings_nothing_of_whoever_else_signed_up(
+    auth: Auth, *, first: bool
+) -> None:
+    signs = [("the attacker's password", "Eve"), ("the owner's password", "Ada")]
+    for password, name in signs if first else reversed(signs):
+        await auth.sign_up("ada@example.com", password, display_name=name)
+    # The other links are gone by now; that they differed is known all the same.
+    await auth.database["users"].update_one({}, {"$set": {"links": []}})
+    await auth.http.post(f"{API}/verify-email/resend", json={"email": "ada@example.com"})
+    assert (await auth.mails("ada@example.com"))[-1]["parameters"] == {"display_name": ""}
+    assert (await auth.verify(await auth.link_token("ada@example.com"))).status_code == 200
+    for password, _ in signs:
+        body = {"email": "ada@example.com", "password": password}
+        assert slug(await auth.http.post(f"{API}/sessions", json=body)) == "credentials-wrong"
+    user = await auth.user("ada@example.com")
+    assert (user["password"], user["identities"], user["display_name"]) == (None, [], "")
+    await auth.http.post(f"{API}/password-reset", json={"email": "ada@example.com"})
+    reset = {"token": await auth.link(user["_id"], "password-reset"), "password": "the owner's new one"}
+    assert (await auth.http.post(f"{API}/password-reset/link", json=reset)).status_code == 200
+    await auth.log_in("ada@example.com", "the owner's new one")
+
+
+async def test_the_owners_link_outlives_many_foreign_sign_ups_and_brings_her_name(auth: Auth) -> None:
+    await auth.sign_up("ada@example.com", "the attacker's first", display_name="Eve", locale="fr")
+    await auth.sign_up("ada@example.com", "the owner's password", display_name="Ada", locale="de")
+    mine = (await auth.mails("ada@example.com"))[-1]
+    token = await auth.link_token("ada@example.com")
+    assert (mine["locale"], mine["parameters"]) == ("de", {"display_name": "Ada"})
+    for number in range(5):
+        await auth.sign_up("ada@example.com", f"the attacker's {number}", display_name="Eve")
+    assert (await auth.verify(token)).status_code == 200
+    user = await auth.user("ada@example.com")
+    assert (user["display_name"], user["locale"]) == ("Ada", "de")
+    await auth.log_in("ada@example.com", "the owner's password")
+
+
+async def test_row_s8_what_the_newcomer_came_for_is_behind_the_mail(auth: Auth) -> None:
+    came_for, leads_to = "/addons/time?install=1", "/login?return_to=%2Faddons%2Ftime%3Finstall%3D1"
+    await auth.sign_up("ada@example.com", return_to=came_for)
+    await auth.http.post(f"{API}/verify-email/resend", json={"email": "ada@example.com"})
+    verified = await auth.verify(await auth.link_token("ada@example.com"))
+    assert verified.json() == {"verified": True, "return_to": leads_to}
+    await auth.sign_up("bob@example.com", return_to=came_for)
+    page = await auth.http.post(f"{API}/verify-email", data={"token": await auth.link_token("bob@example.com")})
+    assert f'href="http://localhost:8080{leads_to}"' in page.text
+
+
+@pytest.mark.parametrize("path", ["//evil.example", "https://evil.example", "/api/auth/v1/sessions"])
+async def test_a_sign_up_leads_to_our_own_pages_only(auth: Auth, path: str) -> None:
+    body = {"email": "ada@example.com", "password": PASSWORD, "return_to": path}
+    answer = await auth.http.post(f"{API}/accounts", json=body)
+    assert (answer.status_code, slug(answer)) == (422, "return-to-refused")
+    assert await auth.database["users"].count_documents({}) == 0
 
 
 async def test_a_verified_account_is_mailed_no_more_links(auth: Auth) -> None:

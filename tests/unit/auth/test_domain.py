@@ -8,6 +8,7 @@ import pytest
 
 from services.auth.accounts.rules import (
     MAX_LINKS,
+    Claim,
     change_role,
     new_account,
     new_link,
@@ -51,7 +52,7 @@ def slug_of(call: Any) -> str:
 
 
 def test_a_link_verifies_and_tells_once() -> None:
-    before = account(links=[new_link("h1", EXPIRY, "first-hash")])
+    before = account(links=[new_link("h1", EXPIRY, Claim("first-hash"))])
     change = verify_by_link(before, "h1", LATER)
     assert change.messages == (UserVerified(user_id="u" * 24, method="link"),)
     now = after(before, change)
@@ -61,19 +62,19 @@ def test_a_link_verifies_and_tells_once() -> None:
 
 
 def test_a_link_ends_at_its_expiry() -> None:
-    before = account(links=[new_link("h1", EXPIRY, "first-hash")])
+    before = account(links=[new_link("h1", EXPIRY, Claim("first-hash"))])
     assert slug_of(lambda: verify_by_link(before, "h1", EXPIRY)) == "link-expired"
     assert verify_by_link(before, "h1", EXPIRY - timedelta(milliseconds=1)).messages
 
 
 def test_an_unknown_link_is_refused() -> None:
-    before = account(links=[new_link("h1", EXPIRY, "first-hash")])
+    before = account(links=[new_link("h1", EXPIRY, Claim("first-hash"))])
     assert slug_of(lambda: verify_by_link(before, "h2", LATER)) == "link-unknown"
     assert slug_of(lambda: verify_by_link(account(), "h1", LATER)) == "link-unknown"
 
 
 def test_every_link_is_used_up_by_one() -> None:
-    before = account(links=[new_link("h1", EXPIRY, "first-hash"), new_link("h2", EXPIRY, "second-hash")])
+    before = account(links=[new_link("h1", EXPIRY, Claim("first-hash")), new_link("h2", EXPIRY, Claim("second-hash"))])
     now = after(before, verify_by_link(before, "h2", LATER))
     assert now.password == "second-hash"
     assert slug_of(lambda: verify_by_link(now, "h1", LATER)) == "link-used"
@@ -82,16 +83,16 @@ def test_every_link_is_used_up_by_one() -> None:
 
 def test_whoever_signs_up_first_with_a_foreign_address_gets_nothing_by_it() -> None:
     """The attacker signs up first; the owner signs up too, and uses the mail of that."""
-    attacked = account(links=[new_link("attacker", EXPIRY, "first-hash")])
-    again = sign_up_again(attacked, "owner-hash", new_link("owner", EXPIRY, "owner-hash"), NOW)
+    attacked = account(links=[new_link("attacker", EXPIRY, Claim("first-hash"))])
+    again = sign_up_again(attacked, "owner-hash", new_link("owner", EXPIRY, Claim("owner-hash")), NOW)
     owned = after(attacked, Change(again))
     verified = after(owned, verify_by_link(owned, "owner", LATER))
     assert verified.password == "owner-hash"
 
 
 def test_whoever_signs_up_second_with_a_foreign_address_gets_nothing_by_it() -> None:
-    mine = account(links=[new_link("owner", EXPIRY, "first-hash")])
-    attacked = after(mine, Change(sign_up_again(mine, "evil", new_link("attacker", EXPIRY, "evil"), NOW)))
+    mine = account(links=[new_link("owner", EXPIRY, Claim("first-hash"))])
+    attacked = after(mine, Change(sign_up_again(mine, "evil", new_link("attacker", EXPIRY, Claim("evil")), NOW)))
     verified = after(attacked, verify_by_link(attacked, "owner", LATER))
     assert verified.password == "first-hash"
 
@@ -100,9 +101,9 @@ def test_an_identity_that_gave_a_foreign_address_is_dropped_when_the_owner_signs
     attacked = account(
         password=None,
         identities=[THEIRS.model_dump()],
-        links=[new_link("attacker", EXPIRY, None, (THEIRS,))],
+        links=[new_link("attacker", EXPIRY, Claim(None, (THEIRS,)))],
     )
-    fields = sign_up_again(attacked, "owner-hash", new_link("owner", EXPIRY, "owner-hash"), LATER)
+    fields = sign_up_again(attacked, "owner-hash", new_link("owner", EXPIRY, Claim("owner-hash")), LATER)
     assert fields["identities"] == []
     assert fields["identities_changed_at"] == LATER
     owned = after(attacked, Change(fields))
@@ -111,7 +112,9 @@ def test_an_identity_that_gave_a_foreign_address_is_dropped_when_the_owner_signs
 
 
 def test_a_products_newcomer_keeps_the_identity_by_the_mailed_link() -> None:
-    mine = account(password=None, identities=[THEIRS.model_dump()], links=[new_link("h", EXPIRY, None, (THEIRS,))])
+    mine = account(
+        password=None, identities=[THEIRS.model_dump()], links=[new_link("h", EXPIRY, Claim(None, (THEIRS,)))]
+    )
     change = verify_by_link(mine, "h", LATER)
     assert change.fields["identities"] == [THEIRS.model_dump()]
     assert "identities_changed_at" not in change.fields
@@ -119,14 +122,14 @@ def test_a_products_newcomer_keeps_the_identity_by_the_mailed_link() -> None:
 
 
 def test_a_handful_of_links_is_kept() -> None:
-    before = account(links=[new_link(f"h{n}", EXPIRY, "x") for n in range(MAX_LINKS)])
-    kept = with_link(before, new_link("new", EXPIRY, "x"), LATER)
-    assert [link["hash"] for link in kept] == ["h1", "h2", "h3", "h4", "new"]
-    assert [link["hash"] for link in with_link(before, new_link("new", EXPIRY, "x"), EXPIRY)] == ["new"]
+    before = account(links=[new_link(f"h{n}", EXPIRY, Claim("x")) for n in range(MAX_LINKS)])
+    kept = with_link(before, new_link("new", EXPIRY, Claim("x")), LATER)
+    assert [link["hash"] for link in kept] == [*(f"h{n}" for n in range(1, MAX_LINKS)), "new"]
+    assert [link["hash"] for link in with_link(before, new_link("new", EXPIRY, Claim("x")), EXPIRY)] == ["new"]
 
 
 def test_a_trusted_product_verifies_once() -> None:
-    before = account(links=[new_link("h1", EXPIRY, "x")])
+    before = account(links=[new_link("h1", EXPIRY, Claim("x"))])
     change = verify_by_product(before, LATER)
     assert change is not None
     assert change.messages == (UserVerified(user_id="u" * 24, method="product"),)
@@ -150,7 +153,7 @@ def test_nobody_gets_a_role_under_an_unproven_address() -> None:
 
 
 def test_secrets_are_not_in_what_is_printed() -> None:
-    shown = repr(account(links=[new_link("h1-secret", EXPIRY, "pw-secret")]))
+    shown = repr(account(links=[new_link("h1-secret", EXPIRY, Claim("pw-secret"))]))
     for secret in ("h1-secret", "pw-secret", "first-hash", "ada@example.com"):
         assert secret not in shown
 

@@ -91,6 +91,7 @@ def test_an_undo_ends_what_came_after_it_and_nothing_before() -> None:
         "second",
         reset,
         NOW + timedelta(hours=3),
+        window=timedelta(days=7),
         asked=lambda _: mail(),
         told=lambda _: mail("email-change-undone"),
     )
@@ -107,7 +108,13 @@ def test_who_logs_in_by_products_alone_gets_no_password_by_an_undo() -> None:
     mine = {"provider": "acme", "sub": "ada", "linked_at": NOW - timedelta(days=1)}
     has = account(link("email-undo", "u", email="old@example.com"), password=None, identities=[mine])
     change = address_rules.undo(
-        has, "u", link("password-reset", "r"), NOW, asked=lambda _: mail(), told=lambda _: mail("email-change-undone")
+        has,
+        "u",
+        link("password-reset", "r"),
+        NOW,
+        window=timedelta(days=7),
+        asked=lambda _: mail(),
+        told=lambda _: mail("email-change-undone"),
     )
     assert [one.kind for one in after(has, change).mailed] == ["email-undo"]
     assert len(change.messages) == 1

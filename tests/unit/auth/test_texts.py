@@ -172,7 +172,9 @@ def test_regions(text: str, *, wrong: bool) -> None:
     assert refused(Region, text) is wrong
 
 
-@pytest.mark.parametrize("path", ["/", "/addons/time?tab=1#top", "/a//b", "/ü"])
+@pytest.mark.parametrize(
+    "path", ["/", "/addons/time?tab=1#top", "/a//b", "/ü", "/apiary", "/login?next=/api/x", "/x/api/y"]
+)
 def test_own_paths(path: str) -> None:
     assert is_own_path(path)
 
@@ -190,6 +192,9 @@ def test_own_paths(path: str) -> None:
             "javascript:x",
         ),
         *("/a\\..\\b", "/a\nLocation: x", "/\t/evil.example", "/" + "x" * 2000, "/\x00"),
+        *("/api/auth/v1/sessions", "/api", "/API/x", "/%61pi/x", "/api%2Fx", "/%2Fapi/x", "/%2f/evil.example", "/%5Cx"),
+        *("/./api/x", "/x/../api/x", "/%2e/api/x", "/x/%2E%2e/api/x", "/addon-api/v1", "/.well-known/jwks.json"),
+        *("/login/initiate?iss=x", "/login/callback/acme?code=x", "/login/%63allback/acme"),
     ],
 )
 def test_paths_that_could_lead_elsewhere(path: str) -> None:

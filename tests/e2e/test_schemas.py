@@ -74,7 +74,7 @@ def params() -> list[Any]:
     ]
 
 
-def try_out(operation: Operation, url: str, token: str, *, examples: int = 6) -> None:
+def try_out(operation: Operation, url: str, token: str, *, examples: int = 4) -> None:
     """Send what fits the document, and what does not. Raises schemathesis' failures."""
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE):
 
@@ -105,7 +105,9 @@ def someone(marketplace: Marketplace) -> Caller:
 
 # The threads that watch the topics use chance as well, which looks to hypothesis as if the strategy did.
 @pytest.mark.filterwarnings("ignore:Do not use the `random` module inside strategies")
-@pytest.mark.parametrize("as_operator", [False, True], ids=["somebody", "an operator"])
+@pytest.mark.parametrize(
+    "as_operator", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["somebody", "an operator"]
+)
 @pytest.mark.parametrize(("service", "name"), params())
 def test_a_request_made_from_the_document_is_answered_as_the_document_says(
     marketplace: Marketplace, someone: Caller, service: str, name: str, *, as_operator: bool

@@ -157,7 +157,8 @@ class Marketplace:
             if answer.status_code == 404 and answer.json()["slug"].endswith("-not-known-yet"):
                 return None
             assert answer.status_code == 200, answer.text
-            return dict(answer.json())
+            # Whose account was made just now may be known before the proof of the address is.
+            return dict(answer.json()) if answer.json()["verified"] else None
 
         found: dict[str, Any] = eventually(look, f"the preflight of {key}")
         return found

@@ -172,7 +172,7 @@ async def test_a_workspace_is_told_to_the_others(database: Database, mongo_url: 
                 _, sent, state = (await told(consumer, made["id"], "v1"))["v1"]
                 assert sent["correlation_id"] == "request-1"
                 assert state["admins"] == [{"user_id": ada.user_id, "role": "owner"}]
-                await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"two_factor": True}})
+                await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"vouched_by": "a product"}})
                 body = {"requires_two_factor": True}
                 await auth.http.patch(f"{url}/{made['id']}", json=body, headers=ada.headers)
                 _, _, state = (await told(consumer, made["id"], "v2"))["v2"]

@@ -136,7 +136,7 @@ async def test_the_rule_is_made_only_with_a_second_factor_of_ones_own(auth: Auth
     refused = await auth.http.patch(url, json={"name": "Safe", **on}, headers=ada.headers)
     assert (refused.status_code, slug(refused)) == (409, "two-factor-off")
     assert (await auth.http.get(url, headers=ada.headers)).json()["name"] == "Ada's"
-    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"two_factor": True}})
+    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"vouched_by": "a product"}})
     assert (await auth.http.patch(url, json=on, headers=ada.headers)).json()["requires_two_factor"] is True
     assert (await auth.http.patch(url, json=off, headers=ada.headers)).json()["requires_two_factor"] is False
 

@@ -105,7 +105,7 @@ async def test_changes_are_versioned_and_marked_for_the_others(auth: Auth) -> No
     ada = await auth.person()
     workspace_id = (await create(auth, ada))["id"]
     await auth.database["workspaces"].update_one({"_id": workspace_id}, {"$unset": {"state_marked_at": ""}})
-    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"two_factor": True}})
+    await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"vouched_by": "a product"}})
     body = {"name": "Renamed", "requires_two_factor": True}
     changed = (await auth.http.patch(f"{WORKSPACES}/{workspace_id}", json=body, headers=ada.headers)).json()
     assert (changed["name"], changed["requires_two_factor"], changed["version"]) == ("Renamed", True, 2)

@@ -9,6 +9,8 @@ from email_validator import EmailNotValidError, validate_email
 from pydantic import AfterValidator, BeforeValidator, Field
 from pydantic_core import PydanticCustomError
 
+from shared.plumbing.errors import Invalid
+
 _HEX_ID = re.compile(r"[0-9a-f]{24}")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 # Bidirectional controls (UAX #9 §2): with them one name is drawn as another, or swallows the words behind it.
@@ -66,6 +68,12 @@ def _no_nul(text: str) -> str:
     if "\x00" in text:
         raise PydanticCustomError("text", "A password may not hold NUL")
     return unicodedata.normalize("NFKC", text)  # NIST SP 800-63B: the same keys on another keyboard
+
+
+def refuse_foreign_path(text: str | None) -> None:
+    """Of what a client gives to be led back to. Raises 422 `return-to-refused`; None leads nowhere."""
+    if text is not None and not is_own_path(text):
+        raise Invalid("return-to-refused", "This is no path of ours", "It begins with one slash.")
 
 
 def is_own_path(text: str) -> bool:

@@ -14,9 +14,8 @@ from services.auth.accounts.pages import VERIFY, confirm_page, done_page
 from services.auth.accounts.store import Users
 from services.auth.accounts.views import Accepted, AddressOnly, LinkToken, NewAccount, Profile, User, Verified
 from services.auth.domain import Change
-from services.auth.texts import is_own_path
+from services.auth.texts import refuse_foreign_path
 from services.auth.web import Limits, cause
-from shared.plumbing.errors import Invalid
 from shared.plumbing.http import problems
 from shared.plumbing.security import CurrentUser
 
@@ -33,8 +32,7 @@ def router(accounts: Accounts, users: Users, limits: Limits, public_url: str) ->
     )
     async def sign_up(body: NewAccount, request: Request) -> Accepted:
         """Ask for an account. The answer is the same whether or not the address has one; the mail tells its owner."""
-        if body.return_to is not None and not is_own_path(body.return_to):
-            raise Invalid("return-to-refused", "This is no path of ours", "It begins with one slash.")
+        refuse_foreign_path(body.return_to)
         limits.mail(request, body.email)
         wish = SignUp(body.email, body.password, body.display_name, body.locale, body.return_to)
         await accounts.sign_up(wish, cause(request))

@@ -12,7 +12,7 @@ from services.auth.login.arrival import Arrival, recognise
 from services.auth.login.journeys import Journeys
 from services.auth.login.trips import Trip
 from services.auth.login.views import ArrivalQuery, ArrivalView, Departure, Initiation, ProviderRow
-from services.auth.texts import is_own_path
+from services.auth.texts import is_own_path, refuse_foreign_path
 from services.auth.web import SILENT_COOKIE, Limits
 from shared.plumbing.errors import Invalid, NotFound, Problem
 from shared.plumbing.http import problems
@@ -40,8 +40,7 @@ def router(journeys: Journeys, limits: Limits) -> APIRouter:
         """
         response.headers["Cache-Control"] = "no-store"
         return_to = given.return_to or journeys.trips.errand(request) or "/"
-        if not is_own_path(return_to):
-            raise Invalid("return-to-refused", "This is no path of ours", "It begins with one slash.")
+        refuse_foreign_path(return_to)
         found = recognise(settings, _arrival(given, request))
         if found is None:
             return ArrivalView()

@@ -18,10 +18,10 @@ from services.auth.login.views import Departure, ProviderAnswer
 from services.auth.sessions.desk import Desk
 from services.auth.sessions.fresh import Freshness
 from services.auth.sessions.sessions import Sessions, session_ended
-from services.auth.texts import is_own_path
+from services.auth.texts import refuse_foreign_path
 from services.auth.web import SILENT_COOKIE, Browser, cause
 from shared.plumbing.clock import Clock
-from shared.plumbing.errors import Forbidden, Invalid, NotFound, Problem, Unauthorized
+from shared.plumbing.errors import Forbidden, NotFound, Problem, Unauthorized
 
 log = structlog.get_logger()
 
@@ -91,8 +91,7 @@ class Journeys:
         to a session 403 `cross-site-request`, 401 `session-ended`, 403 `step-up-required`.
         """
         kind, return_to = wish.kind, wish.return_to
-        if return_to is not None and not is_own_path(return_to):
-            raise Invalid("return-to-refused", "This is no path of ours", "It begins with one slash.")
+        refuse_foreign_path(return_to)
         owner = None
         if kind in ("silent", *_ERRANDS):
             return_to = return_to or "/"

@@ -84,8 +84,6 @@ class Desk:
         account = await self._users.by_id(session.user_id, standing=True)
         if account is None or not session.stands_for(account):
             raise session_ended()
-        if account.two_factor and SECOND_FACTOR not in session.amr:  # begun before the account had one
-            raise session_ended()
         refuse_unverified(account)
         return self._hand_out(account, session, response)
 

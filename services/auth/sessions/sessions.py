@@ -40,8 +40,12 @@ class Session(Stored):
     """When it was spared by something that ended the account's other sessions."""
 
     def stands_for(self, account: Account) -> bool:
-        """Whether nothing has ended all sessions of the account since it began, or was spared."""
-        return (self.kept_at or self.created_at) >= account.sessions_valid_from
+        """Whether nothing has ended all sessions of the account since it began, or was spared.
+
+        A second factor ends those that began before the account had one.
+        """
+        spared = (self.kept_at or self.created_at) >= account.sessions_valid_from
+        return spared and (not account.two_factor or SECOND_FACTOR in self.amr)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +121,6 @@ class Sessions:
         document = await self._store.find(session_id, self._clock.now())
         session = None if document is None else Session.model_validate(document)
         if session is None or session.user_id != account.id or not session.stands_for(account):
-            raise session_ended()
-        if account.two_factor and SECOND_FACTOR not in session.amr:  # begun before the account had one
             raise session_ended()
         return session
 

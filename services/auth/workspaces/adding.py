@@ -5,10 +5,9 @@ from urllib.parse import parse_qsl, quote, urlencode, urlsplit, urlunsplit
 
 from services.auth.domain import Account
 from services.auth.settings import ProviderSettings
-from services.auth.texts import is_own_path
+from services.auth.texts import refuse_foreign_path
 from services.auth.workspaces.policy import Policy
 from services.auth.workspaces.views import LocalWay, ProductWay, WaysToAdd
-from shared.plumbing.errors import Invalid
 
 PLACE = "{id}"
 
@@ -39,8 +38,7 @@ def back_to(path: str) -> str:
 
     Raises 422 `return-to-refused` for what is no path of ours.
     """
-    if not is_own_path(path):
-        raise Invalid("return-to-refused", "This is no path of ours", "It begins with one slash.")
+    refuse_foreign_path(path)
     parts = urlsplit(path)
     kept = [(name, value) for name, value in parse_qsl(parts.query, keep_blank_values=True) if name != "workspace"]
     query = "&".join(part for part in (urlencode(kept, quote_via=quote), f"workspace={PLACE}") if part)

@@ -39,6 +39,7 @@ SCHEMA = {
         "detail": {"type": "string"},
         "instance": {"type": "string"},
         "correlation_id": {"type": "string"},
+        "screen": {"type": "string", "enum": ["maintenance"], "description": "With every 503; see Retry-After"},
         "errors": {
             "type": "array",
             "items": {

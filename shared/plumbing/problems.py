@@ -6,6 +6,7 @@ a 500, which tells the client nothing but the correlation id.
 
 import re
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 
 import bson.errors
@@ -42,6 +43,10 @@ _WORDS = {
 _OURS = re.compile("^(?:" + "|".join(_WORDS) + ")")
 
 
+_MAINTENANCE = "maintenance"
+"""What a page shows in place of what it cannot get from us now, as for a failure of the add-on's."""
+
+
 def answer(request: Request, problem: Problem) -> Response:
     """Return the document; `type` is a page of the documentation, `instance` the path without its query."""
     state = request.state
@@ -57,6 +62,8 @@ def answer(request: Request, problem: Problem) -> Response:
     }
     if problem.detail is not None:
         document["detail"] = problem.detail
+    if problem.status == HTTPStatus.SERVICE_UNAVAILABLE:
+        document["screen"] = _MAINTENANCE  # `Retry-After` says when to look again
     headers = {"Cache-Control": "no-store", **problem.headers}
     return Response(to_json(document), problem.status, headers, MEDIA_TYPE)
 

@@ -252,9 +252,9 @@ def installation_id(user_id: str, idempotency_key: str) -> str:
     return sha256(f"{user_id}\n{idempotency_key}".encode()).hexdigest()[:24]
 
 
-def webhook_id(installation_id: str, kind: Kind, number: int) -> str:
+def webhook_id(installation_id: str, kind: str, number: int) -> str:
     """`webhook-id` of a logical call, by which the add-on deduplicates."""
-    return f"{installation_id}-{kind.value}-{number}"
+    return f"{installation_id}-{kind}-{number}"
 
 
 def lane_of(addon_key: str, kind: Kind) -> str:

@@ -65,7 +65,13 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     addresses = address_book(platform.public_url, settings.api_url, settings.backend_url, settings.region_urls)
     signer = Signer(settings.token_issuer, addresses)
 
-    store = InstallationStore(database, Saga(settings), clock, history_retention=settings.history_retention)
+    store = InstallationStore(
+        database,
+        Saga(settings),
+        clock,
+        history_retention=settings.history_retention,
+        delivery_retention=settings.delivery_retention,
+    )
     outbox = OutboxRelay(store.collection, producer, clock, on_sent=store.clear_sent)
     states = StateRelay(store.collection, installation_state, producer, clock, without=NOT_IN_STATE, clearing=store)
     store.connect(Announcer(outbox, states))

@@ -113,3 +113,5 @@ class InstallerSettings(ServiceSettings):
 
     # Timeline entries that no longer fit into the document are kept this long.
     history_retention: Some = timedelta(days=90)
+    # Each attempt of a call to an add-on, with the beginning of its answer, is kept this long.
+    delivery_retention: Some = timedelta(days=30)

@@ -14,11 +14,11 @@ from pymongo import IndexModel, UpdateOne
 
 from services.installer.domain import SCHEMA, Installation
 from services.installer.saga.decide import Saga
-from services.installer.saga.events import check_number
 from services.installer.saga.inputs import CheckSent, Decision, Due, Input, InstallAsked
 from services.installer.storage import updates
+from services.installer.storage.attempt_store import AttemptStore, unreported
 from services.installer.storage.documents import from_document
-from services.installer.storage.folding import Folded, fold
+from services.installer.storage.folding import Folded, fold, note_sent
 from services.installer.storage.parking import park
 from services.installer.storage.queries import InstallationQueries
 from services.installer.storage.requests import (
@@ -88,9 +88,16 @@ class InstallationStore(InstallationQueries):
     """
 
     def __init__(
-        self, database: Database, saga: Saga, clock: Clock, *, history_retention: timedelta = timedelta(days=90)
+        self,
+        database: Database,
+        saga: Saga,
+        clock: Clock,
+        *,
+        history_retention: timedelta = timedelta(days=90),
+        delivery_retention: timedelta = timedelta(days=30),
     ) -> None:
         super().__init__(database, clock)
+        self.attempts = AttemptStore(database, delivery_retention)
         self._saga = saga
         self._history_retention = history_retention
         self._requests = Requests(self.collection, saga, clock, self._written)
@@ -107,6 +114,7 @@ class InstallationStore(InstallationQueries):
     async def prepare(self) -> None:
         """Create the indexes."""
         await ensure_indexes(self.collection, INDEXES)
+        await self.attempts.prepare()
         seconds = int(self._history_retention.total_seconds())
         await ensure_indexes(
             self._log,
@@ -182,7 +190,7 @@ class InstallationStore(InstallationQueries):
         asked: list[tuple[str, Input]] = []
         plain: list[UpdateOne] = []
         for installation_id, ids in sent.items():
-            note = _note(ids)
+            note = note_sent(ids)
             if note.number:
                 asked.append((installation_id, note))
             else:
@@ -196,7 +204,7 @@ class InstallationStore(InstallationQueries):
     def take(self, installation_id: str) -> Sequence[str]:
         """See `Clearing`. Events only: clearing a question to auth is a decision."""
         sent = self._announce.take(installation_id) if self._announce is not None else ()
-        if sent and _note(sent).number:
+        if sent and note_sent(sent).number:
             self.give_back(installation_id, sent)
             return ()
         self._forget_sent(installation_id, sent)
@@ -214,7 +222,7 @@ class InstallationStore(InstallationQueries):
         if self._announce is None:
             return {}
         taken = ((one, self._announce.take(one)) for one in installation_ids)
-        return {one: [_note(sent)] for one, sent in taken if sent}
+        return {one: [note_sent(sent)] for one, sent in taken if sent}
 
     async def _load(
         self, messages: Mapping[str, Sequence[Input]], *, believe: bool
@@ -248,6 +256,9 @@ class InstallationStore(InstallationQueries):
         overflow = [entry for each in folds for entry in updates.overflow(each.before, each.after)]
         if overflow:
             await insert_new(self._log, overflow)  # those there already were kept before a race was lost
+        lost_sight = [entry for each in folds for entry in unreported(each.before, each.after)]
+        if lost_sight:
+            await self.attempts.record(lost_sight)
         mark = secrets.token_hex(8)
         outcome = await self.collection.bulk_write([_operation(each, now, mark) for each in folds], ordered=False)
         lost: set[str] = set()
@@ -275,11 +286,6 @@ class InstallationStore(InstallationQueries):
         one = self._recent.get(installation_id)
         if one is not None:
             one.outbox = tuple(entry for entry in one.outbox if entry["id"] not in ids)
-
-
-def _note(sent: Sequence[str]) -> CheckSent:
-    """That Kafka has these outbox entries, as an input of the core."""
-    return CheckSent(max([check_number(one) or 0 for one in sent]), tuple(sent))
 
 
 def _operation(each: Folded, now: datetime, mark: str) -> UpdateOne:

@@ -1,6 +1,7 @@
 """What an attempt's end means. Pure; the status line decides."""
 
 import json
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
@@ -14,6 +15,8 @@ from shared.plumbing.outgoing import OUR_SIDE, AddressBlocked, NotSent, Outgoing
 # there is nothing to delete.
 _TRY_AGAIN = {Kind.DELETED: frozenset({408, 425, 429})}
 _TRY_AGAIN_ELSE = frozenset({408, 409, 425, 429})
+# A JSON Web Token, perhaps cut off: whoever answers with what it was sent sends our secrets back.
+_TOKEN = re.compile(r"eyJ[\w-]{8,}(?:\.[\w-]*){0,2}", re.ASCII)
 _GONE = 410
 _OWN_WORDS = ("message", "detail", "error", "title", "reason")
 _NETWORK = frozenset({"dns", "unreachable", "connect-timeout", "reset"})
@@ -27,6 +30,7 @@ def of_response(kind: Kind, response: OutgoingResponse, now: datetime) -> Answer
         side=None if status < 300 else Side.ADDON,  # noqa: PLR2004 - 2xx
         status=status,
         text=own_words(response.body),
+        body=_safe(response.body[:TEXT_LIMIT].decode(errors="replace")),
         duration=timedelta(seconds=response.duration),
         retry_after=_retry_after(response.headers, now),
     )
@@ -79,7 +83,13 @@ def own_words(body: bytes) -> str:
     if isinstance(said, dict):
         words = [said[name] for name in _OWN_WORDS if isinstance(said.get(name), str)]
         text = words[0] if words else text
-    return "".join(letter for letter in text if letter.isprintable() or letter in "\n\t").strip()[:TEXT_LIMIT]
+    return _safe(text)
+
+
+def _safe(text: str) -> str:
+    """For showing and keeping: no control or direction characters, and no token of ours that the answer repeats."""
+    printable = "".join(letter for letter in text if letter.isprintable() or letter in "\n\t")
+    return _TOKEN.sub("[token]", printable).strip()[:TEXT_LIMIT]
 
 
 def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:

@@ -30,11 +30,13 @@ from services.installer.saga.inputs import (
     Verdict,
 )
 from services.installer.settings import InstallerSettings
+from services.installer.storage.attempt_store import reported
 from services.installer.storage.queries import DueItem
 from services.installer.store import InstallationStore
 from shared.contracts.reasons import Side, WaitingFor
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
+from shared.plumbing.mongo import Document
 
 log = structlog.get_logger()
 
@@ -46,6 +48,8 @@ _PAUSES = (0.1, 0.5, 1.0, 2.0, 5.0)
 
 Attempt = tuple[str, int, int]
 """Installation, number of the call, attempt."""
+Ended = tuple[str, CallReported, Document]
+"""Installation, how an attempt at it ended, and what is kept of that."""
 
 
 class Worker:
@@ -71,7 +75,7 @@ class Worker:
         self._clock = clock
         self._owner = owner
         self._slots = slots
-        self._reports: GroupCommit[tuple[str, CallReported], None] = GroupCommit(self._fold, linger=REPORT_LINGER)
+        self._reports: GroupCommit[Ended, None] = GroupCommit(self._fold, linger=REPORT_LINGER)
         self._under_way: dict[Attempt, asyncio.Task[None]] = {}
 
     async def look(self, items: Sequence[DueItem], *, probing: str | None = None) -> list[Decision | None]:
@@ -143,6 +147,7 @@ class Worker:
         CALLS_UNDER_WAY.set(len(self._under_way))
 
     async def _attempt(self, one: Installation, flight: Flight, lane: str, send_by: float) -> None:
+        begun_at = self._clock.now()
         try:
             answer = await self._caller.call(one, send_by)
         except Exception:
@@ -152,23 +157,28 @@ class Worker:
             self._slots.give(lane)
         CALL_SECONDS.labels(flight.kind, answer.result).observe(answer.duration.total_seconds())
         self._health.count(one.addon_key, answer)
-        await self._report(one.id, CallReported(flight.kind, flight.number, flight.attempt, answer))
+        report = CallReported(flight.kind, flight.number, flight.attempt, answer)
+        await self._report((one.id, report, reported(one, report, begun_at)))
 
-    async def _report(self, installation_id: str, report: CallReported) -> None:
+    async def _report(self, ended: Ended) -> None:
         """Until it is stored; the lease is prolonged meanwhile, so nobody repeats the call for want of its result."""
         failures = 0
         while True:
             try:
-                await self._reports.submit((installation_id, report))
+                await self._reports.submit(ended)
             except Exception as exc:  # noqa: BLE001 - whatever is wrong, the result must not be lost
-                log.warning("report_waits", installation_id=installation_id, error=type(exc).__name__)
+                log.warning("report_waits", installation_id=ended[0], error=type(exc).__name__)
                 await asyncio.sleep(_PAUSES[min(failures, len(_PAUSES) - 1)])
                 failures += 1
             else:
                 return
 
-    async def _fold(self, batch: Sequence[tuple[str, CallReported]]) -> Sequence[None]:
-        await self.apply(batch)
+    async def _fold(self, batch: Sequence[Ended]) -> Sequence[None]:
+        # Both may be repeated; if either fails, both are.
+        await asyncio.gather(
+            self._store.attempts.record([entry for _, _, entry in batch]),
+            self.apply([(installation_id, report) for installation_id, report, _ in batch]),
+        )
         return [None] * len(batch)
 
     # --- leases ------------------------------------------------------------------------------------------------

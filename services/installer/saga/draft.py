@@ -14,6 +14,9 @@ from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import State
 from shared.contracts.reasons import Side
 
+UNREPORTED = "unreported"
+"""The result of an attempt that nobody waits for any more."""
+
 
 class Step(StrEnum):
     """What a timeline entry tells (`what`); each has `n`, counting from 1, and `at`."""
@@ -146,7 +149,7 @@ class Draft:
             kind=flight.kind.value,
             number=flight.number,
             attempt=flight.attempt,
-            result="unreported",
+            result=UNREPORTED,
             # Its process is gone; or it is all well, and only its answer does not matter any more.
             side=Side.US.value if flight.until <= self.now else None,
         )

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from services.installer.domain import ENDED, TEXT_LIMIT, Call, Kind
+from services.installer.domain import APPLIED_LIMIT, ENDED, TEXT_LIMIT, Call, Kind
 from services.installer.saga import events
 from services.installer.saga.draft import Draft, Step
 from services.installer.saga.inputs import (
@@ -209,11 +209,16 @@ def successor_waits(draft: Draft) -> Verdict:
 
 def redeliver(draft: Draft, message: RedeliveryAsked) -> Verdict:
     """Tell the add-on again what it may have forgotten, or what was signed with a key that is no longer good."""
-    one = draft.one
-    if one.state not in (State.INSTALLED, State.DELIVERING):
+    one, pressed = draft.one, message.nonce is not None
+    if message.nonce in one.applied:
+        return Verdict.UNCHANGED
+    # A pending install has a call under way, which people hurry by *retry*.
+    if one.state is not State.INSTALLED and (pressed or one.state is not State.DELIVERING):
         return Verdict.NOT_ALLOWED
     if one.snapshot is None or not one.snapshot.declares(Kind.INSTALLED):
-        return Verdict.UNCHANGED
+        return Verdict.NOT_ALLOWED if pressed else Verdict.UNCHANGED
+    if message.nonce is not None:
+        one.applied = (*one.applied, message.nonce)[-APPLIED_LIMIT:]
     draft.lose_flight()
     deadline = one.deadline
     add_call(draft, Kind.INSTALLED, cause=message.cause)

@@ -118,6 +118,8 @@ class Answer:
     status: int | None = None
     text: str = ""
     """The beginning of the body, or the kind of the failure."""
+    body: str = ""
+    """The first KiB of the answer as it came, made safe; for the log of attempts only."""
     duration: timedelta = timedelta(0)
     retry_after: timedelta | None = None
 
@@ -166,6 +168,9 @@ class RedeliveryAsked:
     """INSTALLED is to be sent again to a live installation, as a new logical call."""
 
     cause: str
+    nonce: str | None = None
+    """Of the press of a button: one that was pressed already adds nothing."""
+    request_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +215,7 @@ def cause_of(message: Input) -> str | None:
     match message:
         case Checked():
             return message.message_id
-        case CancelAsked() | RetryAsked() | UninstallAsked() | SettingsChanged():
+        case CancelAsked() | RetryAsked() | UninstallAsked() | SettingsChanged() | RedeliveryAsked():
             return message.request_id
         case _:
             return None

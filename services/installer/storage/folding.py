@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from services.installer.domain import Installation
-from services.installer.saga.inputs import Decision, Due, Input, Verdict
+from services.installer.saga.events import check_number
+from services.installer.saga.inputs import CheckSent, Decision, Due, Input, Verdict
 from services.installer.storage import updates
 from services.installer.storage.parking import unpark
 from services.installer.storage.updates import Update
@@ -62,6 +63,11 @@ def fold(before: Installation, inputs: Sequence[Input], decide: Decide, now: dat
     for message in inputs:
         _decide(folded, message, decide, now)
     return folded
+
+
+def note_sent(sent: Sequence[str]) -> CheckSent:
+    """That Kafka has these outbox entries, as an input of the core."""
+    return CheckSent(max([check_number(one) or 0 for one in sent]), tuple(sent))
 
 
 def _decide(folded: Folded, message: Input, decide: Decide, now: datetime) -> None:

@@ -51,6 +51,20 @@ class Access:
             raise refusals.not_admin()
         return found
 
+    async def seen_closely(self, installation_id: str, principal: Principal) -> tuple[Installation, bool]:
+        """As `seen`, and whether what its add-on answered is for the caller: not for plain members."""
+        found, role = await self._found(installation_id, principal)
+        if role in INSTALLING_ROLES:
+            return found, True
+        return found, _oversees(await self._reads.addon(found.addon_key), principal)
+
+    async def answered_for(self, installation_id: str, principal: Principal) -> Installation:
+        """As `seen_closely`, for calling its add-on again. Raises 403 `not-admin` for plain members."""
+        found, closely = await self.seen_closely(installation_id, principal)
+        if not closely:
+            raise refusals.not_admin()
+        return found
+
     async def published(self, addon_key: str, principal: Principal) -> Document:
         """An add-on of the caller's own, for an operator any. Raises `addon-not-found`, 403 `not-the-publisher`."""
         addon = await self._reads.addon(addon_key)

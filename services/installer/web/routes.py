@@ -14,7 +14,7 @@ from services.installer.delivery.health import Availability
 from services.installer.delivery.prepared import Signer
 from services.installer.known import Known
 from services.installer.store import InstallationStore
-from services.installer.web import preflight_api
+from services.installer.web import deliveries, preflight_api
 from services.installer.web.access import Access
 from services.installer.web.asking import Asking
 from services.installer.web.preflight_desk import PreflightDesk
@@ -24,6 +24,8 @@ from shared.plumbing.rate_limit import RateLimit
 
 # The platform's limit for an add-on in a workspace; here it counts for each process.
 ADDON_REQUESTS_PER_SECOND = 50
+# Calls asked for by hand, for one installation in one process: per second on average, and at once.
+REDELIVERIES = (0.1, 6)
 
 
 def routers(
@@ -43,6 +45,7 @@ def routers(
     changes = RateLimit(changes_per_minute / 60, 10 * changes_per_minute, time.monotonic)
     return [
         api.router(Asking(store, reads, availability), access, store, changes),
+        deliveries.router(access, store, changes, RateLimit(*REDELIVERIES, time.monotonic)),
         preflight_api.router(PreflightDesk(reads, store, availability), access, availability),
         keys_api.router(keys, access),
         addon_api.router(

@@ -106,3 +106,13 @@ def test_the_add_ons_own_words(body: bytes, words: str) -> None:
 def test_a_probe_asks_only_whether_somebody_is_at_home() -> None:
     assert of_probe(response(404)).result is Result.OK
     assert of_probe(response(500)).result is Result.UNKNOWN
+
+
+def test_the_answer_is_kept_without_what_nobody_should_read_or_see() -> None:
+    token = "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJhIn0.c2lnbmF0dXJl"
+    body = f'{{"message": "no\u202e way\x1b[31m", "sent": "{token}", "again": "{token[:40]}'.encode()
+    answer = of_response(Kind.INSTALLED, response(500, body + b"\xff" * 2000), START)
+
+    assert answer.body.startswith('{"message": "no way[31m", "sent": "[token]", "again": "[token]')
+    assert len(answer.body) <= 1024
+    assert "eyJ" not in of_response(Kind.INSTALLED, response(403, token.encode()), START).text

@@ -91,6 +91,25 @@ class FeedStore:
         which = {"audience": {"$in": sorted(audiences)}, "$or": _beyond(cursor.offsets)}
         return await self._feed.find(which).sort([("part", 1), ("offset", 1)]).limit(limit).to_list()
 
+    async def whole_page(self, cursor: Cursor, limit: int) -> tuple[list[Document], bool]:
+        """As `page` for whoever may see everything, and whether there is more.
+
+        A busy partition takes its share of a page and no more, so none is kept from its turn.
+        """
+        unread = [part for part, end in sorted((await self.ends()).items()) if end > cursor.offsets.get(part, -1)]
+        share = max(1, limit // max(1, len(unread)))
+        found: list[Document] = []
+        more = False
+        for part in unread:
+            room = min(share, limit - len(found))
+            if not room:
+                return found, True
+            which = {"part": part, "offset": {"$gt": cursor.offsets.get(part, -1)}}
+            entries = await self._feed.find(which).sort("offset", 1).limit(room + 1).to_list()
+            more = more or len(entries) > room
+            found += entries[:room]
+        return found, more
+
     async def of_installation(self, installation_id: str, seq: int, limit: int = 100) -> list[Document]:
         """Its events after `seq` by their `seq`, which has no gaps but for what is forgotten; doubles are in it."""
         which = {_INSTALLATION: installation_id, "event.seq": {"$gt": seq}}

@@ -5,6 +5,7 @@ from datetime import timedelta
 from services.notifier import store
 from services.notifier.access import Access
 from services.notifier.api import live_router
+from services.notifier.api_downstream import downstream_router
 from services.notifier.api_notices import notice_router
 from services.notifier.api_site import site_router
 from services.notifier.digests import Digests
@@ -108,6 +109,7 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
         settings=platform,
         routers=[
             live_router(streams=streams, feed=feed, views=views, notices=notices, access=Access(views), clock=clock),
+            downstream_router(feed=feed, views=views, clock=clock),
             notice_router(notices=notices, states=states, mails=mails, views=views, clock=clock),
             site_router(feedback=feedback, site=site, clock=clock, per_hour=settings.feedback_per_hour),
         ],

@@ -97,6 +97,10 @@ class Views:
         which = {"workspace_id": workspace_id, "state": {"$in": list(LIVE_STATES)}}
         return await self._installations.find(which).sort("_id", 1).limit(limit).to_list()
 
+    async def all_installations(self, after: str, limit: int) -> list[Document]:
+        """Every installation by id, in pages."""
+        return await self._installations.find({"_id": {"$gt": after}}).sort("_id", 1).limit(limit).to_list()
+
     async def audiences(self, workspace_id: str) -> set[str]:
         """Which feed entries concern a workspace: its own, and notices about what it has or is getting."""
         which = {"workspace_id": workspace_id, "state": {"$in": list(LIVE_STATES)}}

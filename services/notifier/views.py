@@ -115,6 +115,14 @@ class Snapshot(_Told):
     notices: list[Notice]
 
 
+class WholeSnapshot(_Told):
+    """A page of how everything is."""
+
+    cursor: str = Field(description="That of the first page is where the feed goes on from the snapshot")
+    installations: list[Installation]
+    next: str | None = Field(description="Give it as `after`; null at the end")
+
+
 class Feedback(_Told):
     id: str
     page: str

@@ -1,6 +1,7 @@
 """The samples are outsiders: what they know of the marketplace is its contract, never its code."""
 
 import ast
+from itertools import permutations
 from pathlib import Path
 
 SAMPLES = Path(__file__).parents[3] / "samples"
@@ -25,6 +26,7 @@ def test_samples_import_nothing_of_souk() -> None:
 
 
 def test_samples_know_nothing_of_each_other() -> None:
-    for name, other in (("addon", "product"), ("product", "addon")):
+    names = ("addon", "consumer", "product")
+    for name, other in permutations(names, 2):
         for path in (SAMPLES / name).rglob("*.py"):
             assert f"samples.{other}" not in path.read_text()

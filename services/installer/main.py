@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from services.installer.addons.addresses import address_book
 from services.installer.addons.keys import AddOnKeys
 from services.installer.addons.listings import AddOns
+from services.installer.addons.rotation_store import RotationStore
 from services.installer.delivery.announcing import Announcer
 from services.installer.delivery.caller import Caller
 from services.installer.delivery.departures import Departures
 from services.installer.delivery.health import Health
 from services.installer.delivery.prepared import Signer
+from services.installer.delivery.rotations import Rotations
 from services.installer.delivery.rounds import Rounds
 from services.installer.delivery.slots import Slots
 from services.installer.delivery.surroundings import Lookout
@@ -61,7 +63,8 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     outgoing = OutgoingClient(platform.outgoing_allow, user_agent="souk-installer")
 
     known = Known(database)
-    keys = AddOnKeys(database, Sealer(settings.master_key.get_secret_value()), clock)
+    sealer = Sealer(settings.master_key.get_secret_value())
+    keys, rotations = AddOnKeys(database, sealer, clock), RotationStore(database, sealer, clock)
     addresses = address_book(platform.public_url, settings.api_url, settings.backend_url, settings.region_urls)
     signer = Signer(settings.token_issuer, addresses)
 
@@ -95,6 +98,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         routers=routers(
             *(store, known, health),
             keys=keys,
+            rotations=rotations,
             signer=signer,
             clock=clock,
             changes_per_minute=settings.changes_per_minute,
@@ -105,6 +109,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     worker_loops: Mapping[str, Loop] = {
         "due": rounds.run_due,
         "attending": rounds.run_attending,
+        "rotations": Rotations(rotations, store, worker, clock).run,
         "departures": Departures(known, store, worker).run,
         "leases": worker.run_leases,
         "watchdog": Watchdog(store).run,

@@ -9,7 +9,6 @@ has the platform's own lifecycle token beside it.
 """
 
 import asyncio
-import base64
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import structlog
 from joserfc.jwk import RSAKey
 
+from services.installer.addons.rotation_store import new_secret, standing
 from shared.plumbing.clock import Clock
 from shared.plumbing.keys import SigningKey, usable_keys
 from shared.plumbing.mongo import Database, Document, is_duplicate_key
@@ -26,7 +26,6 @@ from shared.plumbing.sealing import SealBroken, Sealer
 
 log = structlog.get_logger()
 
-_SECRET_BYTES = 32  # Standard Webhooks wants 24 to 64
 _REREAD_SECONDS = 5.0
 _ASSIGNMENT_SECONDS = 30.0
 _PATIENCE_SECONDS = 1.0
@@ -146,9 +145,18 @@ class AddOnKeys:
                 self._assigned[doc["_id"]] = (self._opened(doc), time.monotonic())
         return {key: self._assigned[key][0] for key in wanted}
 
+    async def read_again(self, addon_key: str) -> AddOnSecrets:
+        """As `assigned`, past what is in memory."""
+        self._assigned.pop(addon_key, None)
+        return (await self.assigned([addon_key]))[addon_key]
+
+    @property
+    def default(self) -> str:
+        """The newest key, as far as it is known here."""
+        return self._default
+
     async def _assign(self, addon_key: str) -> Document:
-        secret = "whsec_" + base64.b64encode(secrets.token_bytes(_SECRET_BYTES)).decode()
-        sealed = self._sealer.encrypt(secret, purpose=f"webhook-secret:{addon_key}")
+        sealed = new_secret(self._sealer, addon_key)
         document: Document = {"kid": self._default, "webhook_secrets": [sealed], "assigned_at": self._clock.now()}
         try:
             await self._addons.insert_one({"_id": addon_key, **document})
@@ -162,7 +170,7 @@ class AddOnKeys:
 
     def _opened(self, document: Mapping[str, Any]) -> AddOnSecrets:
         purpose = f"webhook-secret:{document['_id']}"
-        opened = (self._sealer.decrypt(sealed, purpose=purpose) for sealed in document["webhook_secrets"])
+        opened = (self._sealer.decrypt(sealed, purpose=purpose) for sealed in standing(document, self._clock.now()))
         return AddOnSecrets(kid=document["kid"], webhook_secrets=tuple(opened))
 
     async def _read(self) -> None:

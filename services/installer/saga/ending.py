@@ -209,6 +209,8 @@ def successor_waits(draft: Draft) -> Verdict:
 
 def redeliver(draft: Draft, message: RedeliveryAsked) -> Verdict:
     """Tell the add-on again what it may have forgotten, or what was signed with a key that is no longer good."""
+    if message.kid is not None:
+        return _rekey(draft, message.cause, message.kid)
     one, pressed = draft.one, message.nonce is not None
     if message.nonce in one.applied:
         return Verdict.UNCHANGED
@@ -219,10 +221,29 @@ def redeliver(draft: Draft, message: RedeliveryAsked) -> Verdict:
         return Verdict.NOT_ALLOWED if pressed else Verdict.UNCHANGED
     if message.nonce is not None:
         one.applied = (*one.applied, message.nonce)[-APPLIED_LIMIT:]
+    _call_again(draft, message.cause)
+    return Verdict.APPLIED
+
+
+def _call_again(draft: Draft, cause: str) -> None:
+    one, deadline = draft.one, draft.one.deadline
     draft.lose_flight()
-    deadline = one.deadline
-    add_call(draft, Kind.INSTALLED, cause=message.cause)
+    add_call(draft, Kind.INSTALLED, cause=cause)
     if one.state is State.DELIVERING and one.call is not None:
         one.deadline = deadline
         one.call = replace(one.call, maybe_seen=True)
+
+
+def _rekey(draft: Draft, cause: str, kid: str) -> Verdict:
+    """Tokens of the old key end with this write; who holds some is told the new ones."""
+    one = draft.one
+    if not one.live or one.tokens is None or one.tokens.kid == kid:
+        return Verdict.UNCHANGED
+    one.tokens = replace(one.tokens, kid=kid)
+    if one.state in (State.INSTALLED, State.DELIVERING):
+        if one.snapshot is not None and one.snapshot.declares(Kind.INSTALLED):
+            _call_again(draft, cause)
+    elif one.call is not None:
+        one.calls += 1  # other bytes, so another call, when its turn comes
+        one.call = replace(one.call, number=one.calls, created_at=draft.now, attempt=0)
     return Verdict.APPLIED

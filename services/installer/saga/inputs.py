@@ -171,6 +171,8 @@ class RedeliveryAsked:
     nonce: str | None = None
     """Of the press of a button: one that was pressed already adds nothing."""
     request_id: str | None = None
+    kid: str | None = None
+    """A key was lost: this one signs from now on, whatever the state is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -181,6 +181,20 @@ class InstallationQueries:
         found = await self.collection.find(which, _DUE_FIELDS).sort("generation", -1).limit(1).to_list()
         return _item(found[0]) if found else None
 
+    async def on_other_keys(self, addon_key: str, kid: str, limit: int) -> list[str]:
+        """Ids of live installations whose tokens another key has signed."""
+        which = {"addon_key": addon_key, "live": True, "tokens.kid": {"$exists": True, "$ne": kid}}
+        which["schema"] = {"$lte": SCHEMA}
+        return [one["_id"] async for one in self.collection.find(which, {"_id": 1}).limit(limit)]
+
+    async def keys_in_use(self, addon_key: str, kid: str) -> tuple[int, int, int]:
+        """Of an add-on's live installations with tokens: how many, on other keys than `kid`, on it and unconfirmed."""
+        held = {"addon_key": addon_key, "live": True, "tokens.kid": {"$exists": True}}
+        other = {**held, "tokens.kid": {"$exists": True, "$ne": kid}}
+        asked = {**held, "tokens.kid": kid, "call.kind": "INSTALLED"}
+        live, others, unconfirmed = [await self.collection.count_documents(which) for which in (held, other, asked)]
+        return live, others, unconfirmed
+
     async def prolong(self, ids: Sequence[str], owner: str, lease: timedelta) -> None:
         """Keep the leases of these attempts. One update for all of a process's calls; decides nothing."""
         end = {"$add": ["$$NOW", lease // timedelta(milliseconds=1)]}

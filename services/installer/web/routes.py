@@ -6,10 +6,11 @@ from fastapi import APIRouter
 
 from services.installer import api
 from services.installer.addons import api as addon_api
-from services.installer.addons import keys_api
+from services.installer.addons import keys_api, rotation_api
 from services.installer.addons.access import AddOnAccess
 from services.installer.addons.desk import AddOnDesk
 from services.installer.addons.keys import AddOnKeys
+from services.installer.addons.rotation_store import RotationStore
 from services.installer.delivery.health import Availability
 from services.installer.delivery.prepared import Signer
 from services.installer.known import Known
@@ -34,6 +35,7 @@ def routers(
     availability: Availability,
     *,
     keys: AddOnKeys,
+    rotations: RotationStore,
     signer: Signer,
     clock: Clock,
     changes_per_minute: int,
@@ -48,6 +50,7 @@ def routers(
         deliveries.router(access, store, changes, RateLimit(*REDELIVERIES, time.monotonic)),
         preflight_api.router(PreflightDesk(reads, store, availability), access, availability),
         keys_api.router(keys, access),
+        rotation_api.router(keys, rotations, store, access, changes),
         addon_api.router(
             AddOnAccess(keys, store.find, access.role, issuer=signer.issuer, clock=clock, limit=limit),
             AddOnDesk(store, reads, keys, signer, clock),

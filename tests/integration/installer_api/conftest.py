@@ -11,6 +11,7 @@ import pytest
 
 from services.installer.addons.addresses import address_book
 from services.installer.addons.keys import AddOnKeys
+from services.installer.addons.rotation_store import RotationStore
 from services.installer.delivery.prepared import Signer
 from services.installer.domain import Installation, Kind, Snapshot
 from services.installer.known import Known
@@ -244,6 +245,7 @@ async def installer(database: Database, mongo_url: str, clock: DatabaseClock) ->
         routers=routers(
             *(store, known, availability),
             keys=keys,
+            rotations=RotationStore(database, Sealer(MASTER_KEY), clock),
             signer=signer,
             clock=clock,
             changes_per_minute=settings.changes_per_minute,

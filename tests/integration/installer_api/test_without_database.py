@@ -5,6 +5,7 @@ import pymongo
 
 from services.installer.addons.addresses import address_book
 from services.installer.addons.keys import AddOnKeys
+from services.installer.addons.rotation_store import RotationStore
 from services.installer.delivery.prepared import Signer
 from services.installer.known import Known
 from services.installer.saga.decide import Saga
@@ -36,7 +37,12 @@ async def test_every_route_answers_503_and_says_when_to_repeat(clock: DatabaseCl
         version="1",
         settings=platform,
         routers=routers(
-            *(store, Known(database), FakeAvailability()), keys=keys, signer=signer, clock=clock, changes_per_minute=60
+            *(store, Known(database), FakeAvailability()),
+            keys=keys,
+            rotations=RotationStore(database, Sealer(MASTER_KEY), clock),
+            signer=signer,
+            clock=clock,
+            changes_per_minute=60,
         ),
     )
     trust_test_users(api, clock)

@@ -1,0 +1,103 @@
+"""New webhook secrets beside old ones, another signing key, and what an emergency does to what is installed."""
+
+from typing import Any, cast
+
+import pytest
+
+from services.installer.addons.rotation_store import RotationStore
+from services.installer.delivery import rotations as rotations_module
+from services.installer.delivery.rotations import Rotations
+from services.installer.delivery.worker import Worker
+from services.installer.saga.inputs import Due, Lease, Surroundings
+from shared.plumbing.sealing import Sealer
+from tests.integration.installer_api.conftest import MASTER_KEY, Installer
+
+
+async def post(installer: Installer, path: str, user: str, *roles: str, **body: Any) -> tuple[int, dict[str, Any]]:
+    answer = await installer.client.post(f"/api/installer/v1{path}", json=body, headers=installer.as_(user, *roles))
+    return answer.status_code, answer.json()
+
+
+async def test_an_old_secret_signs_beside_the_new_one_for_as_long_as_was_asked(installer: Installer) -> None:
+    publisher = await installer.user()
+    addon = await installer.addon(publisher_id=publisher)
+    path = f"/addons/{addon}/webhook-secrets"
+    first = (await installer.get(path, publisher)).json()["secrets"]
+
+    _, second = await post(installer, path, publisher)
+    _, third = await post(installer, path, publisher, keep_old_hours=1)
+    full = await post(installer, path, publisher)
+    lost = await post(installer, path, publisher, keep_old_hours=0)
+
+    assert (len(first), second["secrets"][1:]) == (1, first)
+    assert third["secrets"][1:] == second["secrets"]
+    assert (full[0], full[1]["slug"]) == (409, "too-many-secrets")
+    assert len(lost[1]["secrets"]) == 1
+    assert lost[1]["secrets"][0] not in third["secrets"]
+    assert (await post(installer, path, await installer.user()))[1]["slug"] == "not-the-publisher"
+
+
+async def test_a_secret_whose_time_is_over_signs_no_more(installer: Installer) -> None:
+    publisher = await installer.user()
+    addon = await installer.addon(publisher_id=publisher)
+    path = f"/addons/{addon}/webhook-secrets"
+    _, both = await post(installer, path, publisher)
+    over = {"$set": {"retired.0.until": installer.clock.now()}}
+    await installer.database["addon_keys"].update_one({"_id": addon}, over)
+
+    assert (await installer.keys.read_again(addon)).webhook_secrets == (both["secrets"][0],)
+
+
+async def test_a_publisher_moves_to_the_newest_key_and_what_is_installed_keeps_its_own(installer: Installer) -> None:
+    publisher, admin = await installer.user(), await installer.user()
+    addon = await installer.addon(publisher_id=publisher)
+    one = (await installer.ask(admin, await installer.workspace(admin), addon)).json()["id"]
+    await installer.installs(one)
+    path = f"/addons/{addon}/signing-key"
+
+    newest = await post(installer, path, publisher)
+    forbidden = await post(installer, path, publisher, emergency=True)
+    made = await installer.keys.add()
+    status, moved = await post(installer, path, publisher)
+
+    assert (newest[0], newest[1]["slug"]) == (409, "signing-key-newest")
+    assert (forbidden[0], forbidden[1]["slug"]) == (403, "role-required")
+    assert (status, moved["kid"], moved["telling"]) == (200, made, False)
+    assert (moved["installations"], moved["on_other_keys"], moved["unconfirmed"]) == (1, 1, 0)
+
+
+async def test_after_an_emergency_every_live_installation_is_told_the_new_key(
+    installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, admin, operator = await installer.user(), await installer.user(), await installer.user()
+    addon = await installer.addon(publisher_id=publisher)
+    ones = [(await installer.ask(admin, await installer.workspace(admin), addon)).json()["id"] for _ in range(3)]
+    for one in ones[:2]:
+        await installer.installs(one)
+    await installer.delivers(ones[2])
+    path = f"/addons/{addon}/signing-key"
+    rotations = RotationStore(installer.database, Sealer(MASTER_KEY), installer.clock)
+    worker = cast("Worker", installer.store)  # which sends nothing: what is due is seen in the documents
+    monkeypatch.setattr(rotations_module, "BATCH", 2)
+
+    _, begun = await post(installer, path, operator, "operator", emergency=True)
+    assert (begun["telling"], begun["on_other_keys"], begun["unconfirmed"]) == (True, 3, 0)
+    await Rotations(rotations, installer.store, worker, installer.clock).round()
+    half = (await installer.get(path, publisher)).json()
+    assert (half["on_other_keys"], half["unconfirmed"]) == (1, 2)
+    # Another process goes on where the first was killed.
+    await Rotations(rotations, installer.store, worker, installer.clock).round()
+    told = (await installer.get(path, publisher)).json()
+    assert (told["on_other_keys"], told["unconfirmed"]) == (0, 3)
+
+    for one in ones:
+        found = await installer.store.find(one)
+        assert found is not None
+        assert found.call is not None
+        assert found.tokens is not None
+        assert (found.call.number, found.tokens.kid) == (2, begun["kid"]), "a new call under the new key"
+    lease = Surroundings(lease=Lease("test", installer.clock.now()))
+    await installer.lives_through(ones[0], Due(lease))
+    monkeypatch.setattr(rotations_module, "LATECOMERS", installer.clock.now() - installer.clock.now())
+    await Rotations(rotations, installer.store, worker, installer.clock).round()
+    assert (await installer.get(path, operator, "operator")).json()["telling"] is False

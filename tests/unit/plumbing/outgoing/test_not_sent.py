@@ -65,24 +65,45 @@ async def test_a_server_that_does_not_speak_tls_saw_no_request(make: Make, serve
     assert server.requests == []
 
 
-async def test_a_certificate_of_somebody_else_is_a_tls_failure(make: Make, tmp_path: Path) -> None:
+def certified(folder: Path, *, until: timedelta = timedelta(days=1)) -> tuple[Path, ssl.SSLContext]:
+    """A certificate for `localhost` that nobody but itself has signed, and a server's context with it."""
     key = ec.generate_private_key(ec.SECP256R1())
     name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "somebody-else")])
     now = datetime.now(UTC)
     certificate = (
         x509.CertificateBuilder(name, name, key.public_key(), 1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
+        .not_valid_before(now - timedelta(days=2))
+        .not_valid_after(now + until)
         .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
         .sign(key, hashes.SHA256())
     )
-    pem = tmp_path / "server.pem"
+    pem = folder / "server.pem"
     private = key.private_bytes(
         serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
     )
     pem.write_bytes(private + certificate.public_bytes(serialization.Encoding.PEM))
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.load_cert_chain(pem)
+    return pem, context
+
+
+async def test_a_certificate_that_has_expired_is_a_tls_failure(make: Make, tmp_path: Path) -> None:
+    pem, context = certified(tmp_path, until=timedelta(days=-1))
+    server = Server()
+    listening = await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=context)
+    port = listening.sockets[0].getsockname()[1]
+    trusting = ssl.create_default_context(cafile=str(pem))
+
+    failed = await failure(make(f"localhost:{port}", ssl_context=trusting), f"https://localhost:{port}/")
+    listening.close()
+
+    assert (type(failed), failed.reason) == (NotSent, "tls")
+    assert "expired" in str(failed)
+    assert server.requests == []
+
+
+async def test_a_certificate_of_somebody_else_is_a_tls_failure(make: Make, tmp_path: Path) -> None:
+    pem, context = certified(tmp_path)
     server = Server()
     listening = await asyncio.start_server(server.handle, "127.0.0.1", 0, ssl=context)
     port = listening.sockets[0].getsockname()[1]

@@ -12,7 +12,7 @@ from pymongo.errors import AutoReconnect
 from shared.plumbing.producer import ProducerUnavailableError
 
 T = TypeVar("T")
-QUIET_AFTER = 40.0
+QUIET_AFTER = 20.0
 """Virtual seconds of trouble; then the world is well again."""
 
 
@@ -35,7 +35,7 @@ class Adversary:
     def __init__(self, rng: Random, now: Callable[[], float]) -> None:
         self.rng = rng
         self._now = now
-        self.kills = rng.choice([0.0, 0.001, 0.004])
+        self.kills = rng.choice([0.0, 0.002, 0.006])
         self.faults = rng.choice([0.0, 0.01, 0.06])
         self.slow = rng.choice([0.0, 0.01, 0.05])
         self.lost_commits = rng.choice([0.0, 0.2])
@@ -43,7 +43,7 @@ class Adversary:
 
     def _outages(self) -> list[tuple[float, float]]:
         begins = [self.rng.uniform(0, QUIET_AFTER) for _ in range(self.rng.choice([0, 0, 1, 2]))]
-        return [(begin, min(QUIET_AFTER, begin + self.rng.uniform(0.5, 15))) for begin in begins]
+        return [(begin, min(QUIET_AFTER, begin + self.rng.uniform(0.5, 10))) for begin in begins]
 
     @property
     def calm(self) -> bool:

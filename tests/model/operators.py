@@ -13,17 +13,23 @@ from shared.plumbing.mongo import Document
 ABSENT: Any = type("Absent", (), {"__repr__": lambda _: "ABSENT", "__bool__": lambda _: False})()
 
 
+_PLAIN = frozenset({str, int, float, bool, type(None), bytes})
+
+
 def bson(value: Any) -> Any:
     """A copy as the database would give it back."""
+    kind = type(value)
+    if kind in _PLAIN:
+        return value
+    if kind is dict:
+        return {name: bson(each) for name, each in value.items()}
+    if kind is list or kind is tuple:
+        return [bson(each) for each in value]
+    if kind is datetime:
+        return value.replace(microsecond=value.microsecond // 1000 * 1000) if value.microsecond % 1000 else value
     if isinstance(value, Enum):
         return value.value
-    if isinstance(value, Mapping):
-        return {name: bson(each) for name, each in value.items()}
-    if isinstance(value, list | tuple):
-        return [bson(each) for each in value]
-    if isinstance(value, datetime):
-        return value.replace(microsecond=value.microsecond // 1000 * 1000)
-    return value
+    raise NotImplementedError(kind)
 
 
 def look(document: Any, path: str) -> Any:

@@ -61,11 +61,15 @@ def _name(record: object) -> str:
 
 
 def is_quiet(world: "World") -> bool:
-    """Nothing is planned, under way or unsent."""
+    """Nothing is planned, under way, unsent or unread, and everybody has gone home."""
     busy = ("due_at", "call", "flight", "outbox_since", "state_marked_at")
-    return all(
-        one["outcome"] != Outcome.PENDING and not any(name in one for name in busy)
-        for one in world.store.all("installations").values()
+    installations = world.store.all("installations").values()
+    workspaces = world.store.all("workspaces").values()
+    return (
+        all(one["outcome"] != Outcome.PENDING and not any(name in one for name in busy) for one in installations)
+        and all(each.done() for each in world.visits)
+        and not any(one.get("deleted") and not one.get("settled") for one in workspaces)
+        and all(world.broker.committed.get(topic, 0) == len(world.broker.log(topic)) for topic in world.broker.owner)
     )
 
 

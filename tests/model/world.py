@@ -37,13 +37,13 @@ LIMITS = InstallerSettings.model_validate(
         "master_key": SecretStr("unused"),
         "retry_schedule": "0,0.5,1,2,4",
         "cleanup_schedule": "0,0.5,1,2,4,8",
-        "cleanup_deadline": "90",
-        "superseded_deadline": "20",
+        "cleanup_deadline": "40",
+        "superseded_deadline": "12",
         "lease": "3",
         "call_deadline": "2",
-        "request_deadline": "60",
-        "install_deadline": "25",
-        "waiting_deadline": "60",
+        "request_deadline": "40",
+        "install_deadline": "20",
+        "waiting_deadline": "40",
         "waiting_look": "10",
         "reask_after": "4",
         "recheck_after": "10",
@@ -67,6 +67,8 @@ class World:
     deleted: set[str] = field(default_factory=set)
     processes: list[Process] = field(default_factory=list)
     buried: list[Process] = field(default_factory=list)
+    visits: list["asyncio.Task[None]"] = field(default_factory=list)
+    """What people do."""
     broken: list[str] = field(default_factory=list)
     """Promises; see `promises.py`."""
 
@@ -137,11 +139,11 @@ class World:
         self.begin(self._supervise())
         self.begin(self._auth())
         for number in range(self.rng.randint(3, 8)):
-            self.begin(self._visit(number))
+            self.visits.append(self.begin(self._visit(number)))
         if self.rng.random() < 0.4:
-            self.begin(self._maintenance())
+            self.visits.append(self.begin(self._maintenance()))
         if self.rng.random() < 0.25:
-            self.begin(self._delete(self.rng.choice(WORKSPACES)))
+            self.visits.append(self.begin(self._delete(self.rng.choice(WORKSPACES))))
         await asyncio.sleep(QUIET_AFTER)
 
     def say(self, message: Message) -> None:
@@ -235,7 +237,7 @@ class World:
         one = found.installation.id
         self.accepted[one] = request.idempotency_key
         for _ in range(rng.choice([0, 1, 2, 4])):
-            await asyncio.sleep(rng.uniform(0, 12))
+            await asyncio.sleep(rng.uniform(0, 8))
             await self._press(one, rng.choice([CancelAsked(USER), *[UninstallAsked(USER), RetryAsked(USER)] * 2]))
 
     async def _ask(self, store: InstallationStore, request: InstallAsked) -> Any:

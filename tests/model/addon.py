@@ -12,6 +12,8 @@ from shared.plumbing.outgoing import NotSent, OutcomeUnknown, OutgoingClient, Ou
 from tests.model.adversary import Adversary, Mortal
 
 BASE = "https://{}.example"
+_NOTHING_LEFT = frozenset({403, 409, 410})
+"""To a DELETED that says that there is nothing to delete, and an add-on that keeps the contract sees to that."""
 
 
 @dataclass
@@ -101,7 +103,7 @@ class AddOns:
         heard.at = self.now()
         self.heard.append(heard)
         self.on_heard(heard)
-        if plan.acts:
+        if plan.acts or (heard.kind is Kind.DELETED and plan.status in _NOTHING_LEFT):
             self._act(heard)
         await asyncio.sleep(plan.answers_after)
         return plan.status

@@ -76,6 +76,8 @@ class Adversary:
 class Mortal(Protocol):
     """A process, as its connections know it."""
 
+    failures: list[str]
+
     async def breathe(self) -> None:
         """Go on, unless the process is stopped (then later) or dead (then never)."""
         ...
@@ -101,7 +103,11 @@ class Link:
         if fate is Fate.NOT_REACHED:
             raise self._error(fate)
         half = self.adversary.rng.randint(0, len(steps)) if fate in (Fate.HALF, Fate.KILL_HALF) else len(steps)
-        done = [step() for step in steps[:half]]
+        try:
+            done = [step() for step in steps[:half]]
+        except NotImplementedError as exc:
+            self.process.failures.append(repr(exc))  # the services would take it for a fault like another
+            raise
         if fate in (Fate.KILL_HALF, Fate.KILL_AFTER):
             self.process.kill()
         await asyncio.sleep(self.adversary.latency())

@@ -99,6 +99,7 @@ class Member:
             ready = self.broker.log(self.topic)[position:]
             if not ready:
                 await self._wait()
+                self._commit(position)
                 continue
             records = tuple(ready[: self.batch(len(ready))])
             if self.commit_first:

@@ -27,6 +27,8 @@ def bson(value: Any) -> Any:
         return [bson(each) for each in value]
     if kind is datetime:
         return value.replace(microsecond=value.microsecond // 1000 * 1000) if value.microsecond % 1000 else value
+    if value is ABSENT:
+        return value
     if isinstance(value, Enum):
         return value.value
     raise NotImplementedError(kind)

@@ -60,17 +60,20 @@ def _name(record: object) -> str:
     return dict(record.headers)["ce_id"].decode()  # type: ignore[attr-defined] # a record as it was read
 
 
-def is_quiet(world: "World") -> bool:
-    """Nothing is planned, under way, unsent or unread, and everybody has gone home."""
+def what_is_left(world: "World") -> list[str]:
+    """What is planned, under way, unsent or unread; nothing of it, and everybody gone home: it is quiet."""
     busy = ("due_at", "call", "flight", "outbox_since", "state_marked_at")
-    installations = world.store.all("installations").values()
-    workspaces = world.store.all("workspaces").values()
-    return (
-        all(one["outcome"] != Outcome.PENDING and not any(name in one for name in busy) for one in installations)
-        and all(each.done() for each in world.visits)
-        and not any(one.get("deleted") and not one.get("settled") for one in workspaces)
-        and all(world.broker.committed.get(topic, 0) == len(world.broker.log(topic)) for topic in world.broker.owner)
-    )
+    left = [
+        f"{name[:6]} {one['state']} {[each for each in busy if each in one]}"
+        for name, one in world.store.all("installations").items()
+        if one["outcome"] == Outcome.PENDING or any(each in one for each in busy)
+    ]
+    gone = [one for one in world.store.all("workspaces").values() if one.get("deleted") and not one.get("settled")]
+    left += [f"workspace {one['_id'][:6]}" for one in gone]
+    left += [f"visit {number}" for number, each in enumerate(world.visits) if not each.done()]
+    read, logs = world.broker.committed, world.broker.log
+    left += [f"{topic} from {read.get(topic, 0)}" for topic in world.broker.owner if read.get(topic, 0) < len(logs(topic))]
+    return left
 
 
 def when_quiet(world: "World") -> None:

@@ -166,7 +166,8 @@ class Collection:
         return len(await self._found(which, None))
 
     async def distinct(self, field: str, which: Mapping[str, Any]) -> list[Any]:
-        return list(dict.fromkeys(look(one, field) for one in await self._found(which, None)))
+        found = (look(one, field) for one in await self._found(which, None))
+        return [value for value in dict.fromkeys(found) if value is not ABSENT]
 
     async def _found(self, which: Mapping[str, Any], fields: Document | None) -> list[Document]:
         (found,) = await self._network.reach(

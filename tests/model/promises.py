@@ -16,7 +16,7 @@ from shared.contracts.installer import (
     Outcome,
     State,
 )
-from shared.contracts.topics import INSTALLER_INSTALLATION_STATE, INSTALLER_INSTALLATIONS
+from shared.contracts.topics import CATALOG_ADDONS, INSTALLER_INSTALLATION_STATE, INSTALLER_INSTALLATIONS
 from shared.plumbing.mongo import Document
 from shared.plumbing.records import from_record
 
@@ -90,6 +90,8 @@ def when_quiet(world: "World") -> None:
         if document["workspace_id"] in world.deleted:
             world.expect("live" not in document, f"{name[:6]} lives in a deleted workspace")
     _heard_well(world)
+    published = {record.key.decode() for record in world.broker.log(CATALOG_ADDONS.name)}
+    world.expect(published == world.store.all("addons").keys(), "a published add-on is not known")
 
 
 def _events(world: "World") -> dict[str, list[Envelope[Message]]]:

@@ -138,6 +138,7 @@ class World:
             self.start()
         self.begin(self._supervise())
         self.begin(self._auth())
+        self.visits.append(self.begin(self._publish()))
         for number in range(self.rng.randint(3, 8)):
             self.visits.append(self.begin(self._visit(number)))
         if self.rng.random() < 0.4:
@@ -197,6 +198,14 @@ class World:
             plan=Plan.PRO,
         )
         self.broker.append(to_record(_enveloped(answer, f"reply-{question_id}")))
+
+    async def _publish(self) -> None:
+        """Other add-ons, of which each is told once: who loses one does not know it."""
+        number = 0
+        while not self.adversary.calm:
+            number += 1
+            self.say(_listing(f"other-{number}"))
+            await asyncio.sleep(self.rng.uniform(0.2, 1.5))
 
     async def _maintenance(self) -> None:
         rng = self.rng

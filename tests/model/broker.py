@@ -123,4 +123,3 @@ class Member:
                 await news.wait()
         except TimeoutError:
             pass
-

@@ -54,20 +54,21 @@ class Store:
             document = one.document
             if document.get("unique"):
                 fields = list(document["key"])
-                self._unique.setdefault(name, {})[document["name"]] = fields, document.get(
-                    "partialFilterExpression", {}
+                self._unique.setdefault(name, {})[document["name"]] = (
+                    fields,
+                    document.get("partialFilterExpression", {}),
                 )
 
     def write(self, name: str, document: Document) -> None:
         """Put the whole document there. Raises DuplicateKeyError."""
         documents = self.all(name)
-        for fields, partial in self._unique.get(name, {}).values():
-            if matches(document, partial, self.now()):
+        for fields, only in self._unique.get(name, {}).values():
+            if matches(document, only, self.now()):
                 values = [look(document, field) for field in fields]
                 for other in documents.values():
-                    if other["_id"] != document["_id"] and matches(other, partial, self.now()):
-                        if [look(other, field) for field in fields] == values:
-                            raise DuplicateKeyError(f"E11000 {name} {fields}", DUPLICATE_KEY)
+                    same = other["_id"] != document["_id"] and matches(other, only, self.now())
+                    if same and [look(other, field) for field in fields] == values:
+                        raise DuplicateKeyError(f"E11000 {name} {fields}", DUPLICATE_KEY)
         before = documents.get(document["_id"])
         if self.watch is not None:
             self.watch(name, before, document)
@@ -134,7 +135,7 @@ class Cursor:
     async def to_list(self) -> list[Document]:
         found = await self._read()
         for field, direction in reversed(self._order):
-            found.sort(key=lambda one: _sortable(look(one, field)), reverse=direction < 0)  # noqa: B023 - used at once
+            found.sort(key=lambda one: _sortable(look(one, field)), reverse=direction < 0)
         return found[: self._limit]
 
     async def __aiter__(self) -> AsyncIterator[Document]:
@@ -153,9 +154,7 @@ class Collection:
 
     # --- reading -----------------------------------------------------------------------------------------------------
 
-    def find(
-        self, which: Mapping[str, Any] | None = None, fields: Document | None = None, **_: Any
-    ) -> Cursor:
+    def find(self, which: Mapping[str, Any] | None = None, fields: Document | None = None, **_: Any) -> Cursor:
         return Cursor(lambda: self._found(which or {}, fields))
 
     async def find_one(self, which: Mapping[str, Any], fields: Document | None = None) -> Document | None:

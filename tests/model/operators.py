@@ -166,7 +166,7 @@ def _stage(document: Document, stage: Document, now: datetime) -> Document:
 # --- expressions -----------------------------------------------------------------------------------------------------
 
 
-def evaluate(expression: Any, document: Document, names: Mapping[str, Any]) -> Any:
+def evaluate(expression: Any, document: Document, names: Mapping[str, Any]) -> Any:  # noqa: PLR0911 - one per kind
     if isinstance(expression, str) and expression.startswith("$"):
         return _named(expression, document, names)
     if isinstance(expression, list | tuple):
@@ -193,7 +193,7 @@ def _named(expression: str, document: Document, names: Mapping[str, Any]) -> Any
     return look(document, expression[1:])
 
 
-def _computed(name: str, values: Any) -> Any:
+def _computed(name: str, values: Any) -> Any:  # noqa: PLR0911 - one per operator
     match name:
         case "$lt" | "$lte" | "$gt" | "$gte":
             return _compared(name, *values)

@@ -72,7 +72,9 @@ def what_is_left(world: "World") -> list[str]:
     left += [f"workspace {one['_id'][:6]}" for one in gone]
     left += [f"visit {number}" for number, each in enumerate(world.visits) if not each.done()]
     read, logs = world.broker.committed, world.broker.log
-    left += [f"{topic} from {read.get(topic, 0)}" for topic in world.broker.owner if read.get(topic, 0) < len(logs(topic))]
+    left += [
+        f"{topic} from {read.get(topic, 0)}" for topic in world.broker.owner if read.get(topic, 0) < len(logs(topic))
+    ]
     return left
 
 

@@ -43,7 +43,7 @@ def simulate(seed: int, *, commit_first: bool = False) -> World:
 
 
 async def _live(loop: VirtualLoop, seed: int, commit_first: bool) -> World:
-    world = World(loop, Random(seed), commit_first)
+    world = World(loop, Random(seed), commit_first)  # noqa: S311 - no secrets are drawn
     await world.run()
     while left := promises.what_is_left(world):
         if loop.time() > PATIENCE:

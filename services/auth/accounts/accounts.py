@@ -181,9 +181,14 @@ class Accounts:
 def refuse_unverified(account: Account) -> None:
     """Row S4: no access before the address is verified; told why, and where to ask for the mail again."""
     if not account.verified:
-        raise Forbidden(
-            "email-not-verified",
-            "Your e-mail address is not verified yet",
-            "Use the link that was mailed to you, or ask for another one.",
-            resend=RESEND_PATH,
-        )
+        raise unverified()
+
+
+def unverified() -> Forbidden:
+    """Where an address is to be proven first, and where the answer must not tell whose it is."""
+    return Forbidden(
+        "email-not-verified",
+        "Your e-mail address is not verified yet",
+        "Use the link that was mailed to you, or ask for another one.",
+        resend=RESEND_PATH,
+    )

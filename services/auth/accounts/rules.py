@@ -105,13 +105,19 @@ def claim_of_resent(account: Account, now: datetime) -> Claim:
     return Claim(account.password, account.identities, newest.display_name, newest.locale, newest.return_to)
 
 
-def sign_up_again(account: Account, password: str, link: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
+def sign_up_again(
+    account: Account,
+    password: str | None,
+    link: Mapping[str, Any] | None,
+    now: datetime,
+    identities: tuple[Identity, ...] = (),
+) -> dict[str, Any]:
     """The fields of an unverified account that somebody, perhaps somebody else, signs up for once more.
 
     Kept apart from the links, which expire: that sign-ups differed.
     """
-    fields = credentials(account, password, (), now)
-    if _differ(account, password, ()):
+    fields = credentials(account, password, identities, now)
+    if _differ(account, password, identities):
         fields["contested"] = True
     return fields if link is None else {**fields, "links": with_link(account, link, now)}
 

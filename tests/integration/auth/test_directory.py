@@ -61,7 +61,7 @@ def people(auth: Auth) -> ProductAccounts:
     membership, users = membership_of(auth)
     clock = auth.service.clock
     links = Links(Mails(Sealer(SEALING), PUBLIC_URL), clock, timedelta(hours=1))
-    return ProductAccounts(users, membership, links, clock, passwords=True)
+    return ProductAccounts(users, membership, links, clock, passwords=True, quiet_seconds=0)
 
 
 def membership_of(auth: Auth) -> tuple[Membership, Users]:
@@ -74,7 +74,8 @@ def membership_of(auth: Auth) -> tuple[Membership, Users]:
 async def arrive(auth: Auth, sub: str, provider: str = "acme") -> Account:
     """Somebody logs in with the product, whose word on the address counts."""
     identity = Identity(provider=provider, sub=sub, linked_at=auth.service.clock.now())
-    return await people(auth).arrive(Newcomer(identity, f"{sub}@acme.example", sub.title(), "en", proven=True), CAUSE)
+    newcomer = Newcomer(identity, f"{sub}@acme.example", sub.title(), "en", proven=True)
+    return await people(auth).arrive(newcomer, CAUSE, None, lambda: None)
 
 
 async def roles(auth: Auth) -> dict[str, str]:

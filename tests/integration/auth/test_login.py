@@ -185,11 +185,42 @@ async def test_an_unverified_account_gives_way_to_whom_a_trusted_product_calls_p
     assert user["password"] is None
 
 
-async def test_an_unverified_account_stays_where_the_product_is_not_believed(distrusting: Auth) -> None:
-    await distrusting.sign_up("ada@acme.example")
-    assert slug(await log_in(distrusting, ADA)) == "email-taken"
+async def test_nobody_keeps_an_address_from_its_owner_by_signing_up_with_it(distrusting: Auth) -> None:
+    await distrusting.sign_up("ada@acme.example", "the attacker's password")
+    assert slug(await log_in(distrusting, ADA)) == "email-not-verified"
     await distrusting.verify(await distrusting.link_token("ada@acme.example"))
+    assert (await log_in(distrusting, ADA)).status_code == 200
+    user = await distrusting.user("ada@acme.example")
+    assert (user["password"], [one["sub"] for one in user["identities"]]) == (None, [ADA["sub"]])
+
+
+async def test_an_unverified_account_is_whose_link_is_used_where_the_product_is_not_believed(distrusting: Auth) -> None:
+    await distrusting.sign_up("ada@acme.example")
+    link = await distrusting.link_token("ada@acme.example")
+    assert slug(await log_in(distrusting, ADA)) == "email-not-verified"
+    await distrusting.verify(link)
     await distrusting.log_in("ada@acme.example")
+    assert (await distrusting.user("ada@acme.example"))["identities"] == []
+
+
+async def test_a_product_that_is_not_believed_tells_nobody_who_has_an_account(distrusting: Auth) -> None:
+    nobody = await log_in(distrusting, BOB)
+    await distrusting.person("ada@acme.example")
+    known = await log_in(distrusting, ADA)
+    told = [{**one.json(), "correlation_id": ""} for one in (nobody, known)]
+    assert told[0] == told[1]
+    assert (await distrusting.mails("ada@acme.example"))[-1]["template"] == "account-exists"
+
+
+async def test_mails_to_an_address_are_limited_for_products_too(
+    database: Database, mongo_url: str, product: str
+) -> None:
+    providers = [provider(product, trusted_email=False)]
+    limited = settings(mongo_database=database.name, providers=providers, mails_per_hour=2)
+    async for auth in started(build(reaching(mongo_url, product), limited), database):
+        await auth.person("ada@acme.example")
+        assert [slug(await log_in(auth, ADA)) for _ in range(2)] == ["email-not-verified", "too-many-requests"]
+        assert [slug(await log_in(auth, BOB)) for _ in range(3)] == ["email-not-verified"] * 3, "one mail, at the first"
 
 
 async def test_a_product_account_that_is_removed_during_its_log_in_opens_nothing(
@@ -234,7 +265,8 @@ async def test_whoever_claims_a_foreign_address_at_the_product_loses_it_to_its_o
     await distrusting.sign_up("ada@acme.example", PASSWORD)
     await distrusting.verify(await distrusting.link_token("ada@acme.example"))
     await distrusting.log_in("ada@acme.example", PASSWORD)
-    assert slug(await log_in(distrusting, ADA)) == "email-taken"
+    assert slug(await log_in(distrusting, ADA)) == "email-not-verified"
+    assert (await distrusting.user("ada@acme.example"))["identities"] == []
 
 
 async def test_two_first_log_ins_of_one_person_at_once_are_one_account(auth: Auth) -> None:

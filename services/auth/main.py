@@ -109,6 +109,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         clock=clock,
         tally=tally,
         quiet_seconds=settings.quiet_answer_seconds,
+        by_password=settings.local_accounts,
     )
     addresses = Addresses(
         users=users,

@@ -127,6 +127,12 @@ def came_for(account: Account, hashed: str) -> str | None:
     return next((link.return_to for link in account.links if same(link.hash, hashed)), None)
 
 
+def has_link(account: Account, identity: Identity, now: datetime) -> bool:
+    """Whether a link that can be used makes this identity a way to log in."""
+    opened = (link for link in account.links if link.used_at is None and link.expires_at > now)
+    return any(identity.id == one.id for link in opened for one in link.identities)
+
+
 def coming_for(account: Account, identity: Identity, return_to: str) -> Change | None:
     """The open links of this identity lead there once used. None if they do."""
     links = [

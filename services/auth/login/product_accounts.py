@@ -13,6 +13,7 @@ from services.auth.accounts.quiet import at_least
 from services.auth.accounts.rules import (
     Claim,
     coming_for,
+    has_link,
     new_account,
     registered,
     sign_up_again,
@@ -85,10 +86,10 @@ class ProductAccounts:
         account = await self._users.by_identity(who.provider, who.sub)
         if account is None and newcomer.proven:
             account = await self._make_or_find(newcomer, cause, return_to)
-        elif account is None:
+        elif account is None or (not newcomer.proven and self._needs_link(account, who)):
             may_mail()
             async with at_least(self._quiet_seconds):
-                account = await self._claim(newcomer, cause, return_to)
+                account = await self._claim(newcomer, account, cause, return_to)
         elif return_to is not None and not account.verified:
             account = await self._users.change(account.id, lambda newest: coming_for(newest, who, return_to), cause)
         if newcomer.proven and not account.verified and address_key(newcomer.email) == account.email_key:
@@ -170,12 +171,21 @@ class ProductAccounts:
             await displace(self._users, newcomer.email, self._clock, cause, taken=rules.email_taken())
         raise rules.email_taken()
 
-    async def _claim(self, newcomer: Newcomer, cause: Cause, return_to: str | None) -> Account:
-        """As a sign-up: whose the address is, only its mailbox is told. Raises 403 `email-not-verified`."""
+    def _needs_link(self, account: Account, who: Identity) -> bool:
+        return not account.verified and not has_link(account, who, self._clock.now())
+
+    async def _claim(self, newcomer: Newcomer, holder: Account | None, cause: Cause, return_to: str | None) -> Account:
+        """As a sign-up: whose the address is, only its mailbox is told. Raises 403 `email-not-verified`.
+
+        `holder`: the account that the identity would log in to, if its address were proven.
+        """
         who = newcomer.identity
-        found = await self._create(newcomer, cause, return_to) or await self._users.by_identity(who.provider, who.sub)
-        if found is not None:
-            return found
+        if holder is None:
+            made = await self._create(newcomer, cause, return_to)
+            found = made or await self._users.by_identity(who.provider, who.sub)
+            if found is not None:
+                return found
+            holder = await self._users.by_address(address_key(newcomer.email))
         claim = Claim(None, (who,), newcomer.display_name, newcomer.locale, return_to)
 
         def decide(account: Account) -> Change:
@@ -185,7 +195,6 @@ class ProductAccounts:
             link, mail = self._links.make(account, claim)
             return Change(sign_up_again(account, None, link, now, (who,)), (mail,), public=False)
 
-        holder = await self._users.by_address(address_key(newcomer.email))
         if holder is not None:
             with contextlib.suppress(NotFound):  # deleted at this moment; the next log-in makes an account
                 await self._users.change(holder.id, decide, cause)

@@ -212,6 +212,29 @@ async def test_a_product_that_is_not_believed_tells_nobody_who_has_an_account(di
     assert (await distrusting.mails("ada@acme.example"))[-1]["template"] == "account-exists"
 
 
+async def test_where_there_are_no_passwords_a_claimed_address_opens_for_its_owner_by_their_product_alone(
+    database: Database, mongo_url: str, product: str
+) -> None:
+    providers = [provider(product, trusted_email=False)]
+    without = settings(mongo_database=database.name, providers=providers, local_accounts=False)
+    async for auth in started(build(reaching(mongo_url, product), without), database):
+        eve = {"identities": [{"provider": "acme", "sub": "eve", "linked_at": auth.service.clock.now()}]}
+        assert slug(await log_in(auth, ADA)) == "email-not-verified"
+        await auth.database["users"].update_one({}, {"$set": {**eve, "links": []}})  # claimed by Eve first, long ago
+        assert slug(await log_in(auth, ADA)) == "email-not-verified"
+        assert (await auth.user("ada@acme.example"))["contested"]
+        mailed = len(await auth.mails("ada@acme.example"))
+        again = await auth.http.post(f"{API}/verify-email/resend", json={"email": "ada@acme.example"})
+        assert again.status_code == 202
+        assert len(await auth.mails("ada@acme.example")) == mailed
+        await auth.database["users"].update_one({}, {"$set": {"links": []}})  # it expired
+
+        assert slug(await log_in(auth, ADA)) == "email-not-verified"
+
+        await auth.verify(await auth.link_token("ada@acme.example"))
+        assert (await log_in(auth, ADA)).status_code == 200
+
+
 async def test_mails_to_an_address_are_limited_for_products_too(
     database: Database, mongo_url: str, product: str
 ) -> None:

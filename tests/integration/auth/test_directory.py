@@ -151,6 +151,14 @@ async def test_only_the_products_own_token_opens_its_directory(
     assert slug(await auth.http.delete(url, headers=headers)) == "directory-token-invalid"
 
 
+@pytest.mark.parametrize("body", ["{", "[]", '{"version": 0}', ""])
+async def test_a_stranger_hears_nothing_about_the_body(auth: Auth, body: str) -> None:
+    url, kind = f"{API}/directory/acme/workspaces/{ID}", {"Content-Type": "application/json"}
+    refused = await auth.http.put(url, content=body, headers=OTHER | kind)
+    assert (refused.status_code, slug(refused)) == (401, "directory-token-invalid")
+    assert (await auth.http.put(url, content=body, headers=TOKEN | kind)).status_code in (400, 422)
+
+
 async def test_a_users_token_opens_no_directory(auth: Auth) -> None:
     operator = await auth.operator()
     assert slug(await push(auth, operator.headers)) == "directory-token-invalid"

@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequenc
 from datetime import datetime
 from functools import partial
 from types import SimpleNamespace
-from typing import Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar, cast
 
 from pymongo import IndexModel, ReplaceOne, UpdateOne
 from pymongo.errors import BulkWriteError, DuplicateKeyError
@@ -87,7 +87,8 @@ class Store:
 
     def change(self, name: str, operation: UpdateOne | ReplaceOne[Any], *, many: bool = False) -> tuple[int, int]:
         """How many matched, and how many are other than before."""
-        which, change = operation._filter, operation._doc  # the driver has no public look at them
+        which: Document = dict(operation._filter)  # the driver has no public look at them
+        change = cast("Any", operation._doc)
         replaces = isinstance(operation, ReplaceOne)
         found = self.find(name, which)[: None if many else 1]
         modified = 0

@@ -85,7 +85,7 @@ def _operator(found: Any, name: str, operand: Any) -> bool:
         case "$ne":
             return not _equals(found, operand)
         case "$exists":
-            return (found is not ABSENT) == operand
+            return bool((found is not ABSENT) == operand)
         case "$type" if operand == "date":
             return isinstance(found, datetime)
         case "$lt" | "$lte" | "$gt" | "$gte":

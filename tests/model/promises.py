@@ -57,7 +57,8 @@ def at_every_write(world: "World", name: str, before: Document | None, after: Do
 
 
 def _name(record: object) -> str:
-    return dict(record.headers)["ce_id"].decode()  # type: ignore[attr-defined] # a record as it was read
+    headers: dict[str, bytes] = dict(record.headers)  # type: ignore[attr-defined] # a record as it was read
+    return headers["ce_id"].decode()
 
 
 def what_is_left(world: "World") -> list[str]:

@@ -49,7 +49,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._virtual
 
-    def create_task(self, coro: Any, *, name: str | None = None, context: Context | None = None) -> "asyncio.Task[Any]":
+    def create_task(self, coro: Any, *, name: object = None, context: Context | None = None) -> "asyncio.Task[Any]":
         task: asyncio.Task[Any] = super().create_task(coro, name=name, context=context)
         tasks = TASKS.get() if context is None else context.get(TASKS)
         if tasks is not None:

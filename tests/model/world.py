@@ -247,7 +247,8 @@ class World:
         self.accepted[one] = request.idempotency_key
         for _ in range(rng.choice([0, 1, 2, 4])):
             await asyncio.sleep(rng.uniform(0, 8))
-            await self._press(one, rng.choice([CancelAsked(USER), *[UninstallAsked(USER), RetryAsked(USER)] * 2]))
+            often: list[Input] = [UninstallAsked(USER), RetryAsked(USER)]
+            await self._press(one, rng.choice([CancelAsked(USER), *often, *often]))
 
     async def _ask(self, store: InstallationStore, request: InstallAsked) -> Any:
         if request.workspace_id in self.deleted:
@@ -264,6 +265,7 @@ class World:
         for _ in range(tries):
             process = self.rng.choice(self.processes)
             task = process.spawn(_run(what(process.store)))
+            task.add_done_callback(lambda ended: ended.cancelled() or ended.exception())  # who left hears no answer
             done, _ = await asyncio.wait([task], timeout=8)
             if done and not task.cancelled() and task.exception() is None:
                 return task.result()

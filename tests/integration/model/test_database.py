@@ -11,7 +11,6 @@ from pymongo.errors import BulkWriteError, DuplicateKeyError
 from services.installer.domain import Kind
 from services.installer.saga.decide import Saga
 from services.installer.saga.inputs import (
-    AddOnNow,
     CallReported,
     CancelAsked,
     Checked,
@@ -140,7 +139,7 @@ async def test_unique_indexes_and_upserts(base: mongo.Database) -> None:
     assert await insert_new(pairs, [{"_id": 1, "w": 5, "a": 5}, {"_id": 9, "w": 5, "a": 5}]) == {0}
     with pytest.raises(DuplicateKeyError):
         await pairs.insert_one({"_id": 8, "w": 1, "a": 1, "live": True})
-    newer = [
+    newer: list[UpdateOne | ReplaceOne[mongo.Document]] = [
         UpdateOne({"_id": 20, "version": {"$lt": 2}}, {"$set": {"version": 2}, "$setOnInsert": {"x": 1}}, upsert=True),
         ReplaceOne({"_id": 20, "version": {"$lt": 3}}, {"version": 3}, upsert=True),
         UpdateOne({"_id": 20, "version": {"$lt": 3}}, {"$set": {"version": 3}}, upsert=True),
@@ -168,7 +167,7 @@ async def test_the_store_itself(base: mongo.Database) -> None:
     assert isinstance(await second.insert_requested(other), AlreadyLive)
     one = made.installation.id
     await first.apply([(one, CheckSent(1, tuple(entry["id"] for entry in made.installation.outbox)))])
-    around = Surroundings(addon=cast("AddOnNow", addon()), lease=Lease("p1", NOW + timedelta(seconds=6)))
+    around = Surroundings(addon=addon(), lease=Lease("p1", NOW + timedelta(seconds=6)))
     answer = WorkspaceChecked(
         installation_id=one,
         check=1,

@@ -27,6 +27,8 @@ from shared.contracts import installer, topics
 from shared.contracts.auth import WorkspaceChecked
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.dead_letters_api import dead_letter_router
+from shared.plumbing.dead_letters_desk import DeadLetterDesk
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect
 from shared.plumbing.outbox import OutboxRelay
@@ -81,18 +83,26 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     rounds = Rounds(worker, store, addons, health, caller, slots=slots, settings=settings, clock=clock)
     answers = CheckHandler(store, lookout, worker)
 
+    subscriptions = (
+        Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, rest=CHAIN),
+        *(Subscription(one.topic, one.messages, one.apply) for one in known.all),
+    )
+    letters = DeadLetters(database["dead_letters"], clock)
     api = create_api(
         service=NAME,
         title="Souk installer",
         version="1",
         settings=platform,
-        routers=routers(
-            *(store, known, health),
-            keys=keys,
-            signer=signer,
-            clock=clock,
-            changes_per_minute=settings.changes_per_minute,
-        ),
+        routers=[
+            *routers(
+                *(store, known, health),
+                keys=keys,
+                signer=signer,
+                clock=clock,
+                changes_per_minute=settings.changes_per_minute,
+            ),
+            dead_letter_router(NAME, DeadLetterDesk(NAME, letters, subscriptions)),
+        ],
         description="Installations: where an add-on can go, asking for it, watching it, undoing it.",
     )
     api.state.verifier = users.verifier
@@ -112,12 +122,9 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         client=client,
         clock=clock,
         producer=producer,
-        dead_letters=DeadLetters(database["dead_letters"], clock),
+        dead_letters=letters,
         produces=PRODUCES,
-        subscriptions=(
-            Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, rest=CHAIN),
-            *(Subscription(one.topic, one.messages, one.apply) for one in known.all),
-        ),
+        subscriptions=subscriptions,
         projections=known.all,
         outboxes=(outbox,),
         states=(states, breakers),

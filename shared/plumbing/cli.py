@@ -12,6 +12,7 @@ import uvloop
 from shared.contracts.envelope import Topic
 from shared.plumbing.asyncapi import asyncapi_document
 from shared.plumbing.dead_letters_command import add_dead_letters, dead_letters
+from shared.plumbing.doctor_command import add_doctor, doctor
 from shared.plumbing.logging import configure_logging
 from shared.plumbing.service import ROLES, Service, serve
 from shared.plumbing.tasks import end
@@ -36,6 +37,7 @@ def run(
     sub.add_parser("resend-state", help="send every state record again")
     sub.add_parser("rebuild", help="rebuild a projection from its topic").add_argument("projection")
     add_dead_letters(sub)
+    add_doctor(sub)
     own: dict[str, Command] = {}
     for name, help_text, arguments, command in commands:
         added = sub.add_parser(name, help=help_text)
@@ -55,6 +57,8 @@ def run(
         _print(service.api.openapi())
     elif args.command == "asyncapi":
         _print(asyncapi_document(service))
+    elif args.command == "doctor":
+        asyncio.run(doctor(service, args))
     elif args.command == "topics":
         platform = service.platform
         created = asyncio.run(

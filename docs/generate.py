@@ -10,6 +10,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from docs.alerts import rules
+from docs.operating import operating_page
 from docs.problems import markdown, page, problems
 from shared.contracts.envelope import Message, Topic
 from shared.contracts.reasons import SCREEN_OF, SIDE_OF, Blocker, Caution, FailureReason
@@ -83,6 +85,8 @@ def files() -> Iterator[tuple[Path, str]]:
     yield WEB / "docs" / "problems.html", page(listed)
     yield DOCS / "reasons.md", reasons_page()
     yield DOCS / "installation-states.md", states_page()
+    yield DOCS / "operating.md", GENERATED + operating_page()
+    yield DOCS.parent / "deploy" / "prometheus" / "rules.yml", rules()
 
 
 def states_page() -> str:

@@ -42,6 +42,8 @@ from services.auth.workspaces.policy import Policy
 from services.auth.workspaces.seeing import Seeing
 from services.auth.workspaces.store import Workspaces
 from shared.plumbing.clock import Clock
+from shared.plumbing.dead_letters_api import dead_letter_router
+from shared.plumbing.dead_letters_desk import DeadLetterDesk
 
 # Half of how often verifiers look by themselves, so that a new key is not kept from them by a cache between.
 _JWKS_SECONDS = 150
@@ -76,6 +78,7 @@ class Parts:
     journeys: Journeys
     browser: Browser
     limits: Limits
+    dead_letters: DeadLetterDesk
 
 
 def routers(parts: Parts) -> list[APIRouter]:
@@ -122,6 +125,7 @@ def routers(parts: Parts) -> list[APIRouter]:
         *_workspaces(parts),
         directory_api.router(parts.directory, providers),
         operators_api.router(parts.users, parts.workspaces, parts.factors),
+        dead_letter_router("auth", parts.dead_letters, changes=operators_api.fresh_operator),
     ]
     declare_refusals(made)
     return made

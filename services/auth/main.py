@@ -46,6 +46,7 @@ from services.auth.workspaces.store_leaving import Leaving
 from shared.contracts import auth, installer, topics
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.dead_letters_desk import DeadLetterDesk
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect
 from shared.plumbing.outbox import OutboxRelay
@@ -192,6 +193,16 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         clock=clock,
         public_url=platform.public_url,
     )
+    checks = WorkspaceChecks(users, workspaces, producer, clock)
+    subscriptions = (
+        Subscription(
+            topics.INSTALLER_WORKSPACE_CHECKS,
+            (installer.CheckWorkspace,),
+            checks.on_checks,
+            rest=CHAIN,
+        ),
+    )
+    letters = DeadLetters(database["dead_letters"], clock)
     parts = Parts(
         settings=settings,
         public_url=platform.public_url,
@@ -218,6 +229,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         journeys=journeys,
         browser=browser,
         limits=limits,
+        dead_letters=DeadLetterDesk(NAME, letters, subscriptions),
     )
     api = create_api(
         service=NAME,
@@ -231,7 +243,6 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     api.state.verifier = TokenVerifier(keyring.published, platform.public_url, AUDIENCE, clock.now)
     api.state.freshness = freshness
     api.state.local_accounts = settings.local_accounts
-    checks = WorkspaceChecks(users, workspaces, producer, clock)
     return Service(
         name=NAME,
         platform=platform,
@@ -240,7 +251,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         client=client,
         clock=clock,
         producer=producer,
-        dead_letters=DeadLetters(database["dead_letters"], clock),
+        dead_letters=letters,
         produces=(
             auth.UserRegistered,
             auth.UserVerified,
@@ -250,14 +261,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
             auth.SendMail,
             auth.WorkspaceChecked,
         ),
-        subscriptions=(
-            Subscription(
-                topics.INSTALLER_WORKSPACE_CHECKS,
-                (installer.CheckWorkspace,),
-                checks.on_checks,
-                rest=CHAIN,
-            ),
-        ),
+        subscriptions=subscriptions,
         outboxes=(outbox, workspace_outbox),
         states=(user_states, workspace_states),
         prepare=(lambda: store.prepare(database), keyring.prepare),

@@ -13,6 +13,8 @@ from services.catalog.store import CatalogStore
 from shared.contracts.catalog import AddOnPublished, AddOnUpdated, AddOnWithdrawn
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.dead_letters_api import dead_letter_router
+from shared.plumbing.dead_letters_desk import DeadLetterDesk
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect
 from shared.plumbing.outcomes import Subscription
@@ -44,12 +46,21 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
     health = store_projections.health(database)
     counts = Counts(store, installations, clock)
     publishes, visits = (_per_minute(count) for count in (settings.publishes_per_minute, settings.visits_per_minute))
+    subscriptions = (
+        Subscription(workspaces.topic, workspaces.messages, workspaces.apply),
+        Subscription(installations.topic, installations.messages, counts.on_installations),
+        Subscription(health.topic, health.messages, health.apply),
+    )
+    letters = DeadLetters(database["dead_letters"], clock)
     api = create_api(
         service=NAME,
         title="Souk catalog",
         version="1",
         settings=platform,
-        routers=[router(publishing, store, Limits(publishes, visits))],
+        routers=[
+            router(publishing, store, Limits(publishes, visits)),
+            dead_letter_router(NAME, DeadLetterDesk(NAME, letters, subscriptions)),
+        ],
         description="Add-ons: listings, manifests, visibility, search.",
     )
     api.state.verifier = users.verifier
@@ -61,13 +72,9 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
         client=client,
         clock=clock,
         producer=producer,
-        dead_letters=DeadLetters(database["dead_letters"], clock),
+        dead_letters=letters,
         produces=(AddOnPublished, AddOnUpdated, AddOnWithdrawn),
-        subscriptions=(
-            Subscription(workspaces.topic, workspaces.messages, workspaces.apply),
-            Subscription(installations.topic, installations.messages, counts.on_installations),
-            Subscription(health.topic, health.messages, health.apply),
-        ),
+        subscriptions=subscriptions,
         projections=(workspaces, installations, health),
         states=(listings,),
         prepare=(store.prepare,),

@@ -2,6 +2,7 @@
 
 import secrets
 from collections.abc import Mapping
+from functools import partial
 
 from services.installer.addons.addresses import address_book
 from services.installer.addons.keys import AddOnKeys
@@ -20,15 +21,24 @@ from services.installer.delivery.watchdog import Watchdog
 from services.installer.delivery.worker import Worker
 from services.installer.handlers import CheckHandler
 from services.installer.known import Known
+from services.installer.operating import api as operating_api
+from services.installer.operating.checks import Checks
+from services.installer.operating.measures import Measures
+from services.installer.operating.overview_store import OverviewStore
 from services.installer.saga.decide import Saga
 from services.installer.saga.events import NOT_IN_STATE, health_state, installation_state
 from services.installer.settings import InstallerSettings
 from services.installer.store import InstallationStore
 from services.installer.web.routes import routers
+from services.installer.web.showing import SIDE_OF_WAITING
 from shared.contracts import installer, topics
 from shared.contracts.auth import WorkspaceChecked
 from shared.plumbing.clock import DatabaseClock
+from shared.plumbing.consumer import group_id
 from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.dead_letters_api import dead_letter_router
+from shared.plumbing.dead_letters_desk import DeadLetterDesk
+from shared.plumbing.groups import Groups
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect
 from shared.plumbing.outbox import OutboxRelay
@@ -90,19 +100,36 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     rounds = Rounds(worker, store, addons, health, caller, slots=slots, settings=settings, clock=clock)
     answers = CheckHandler(store, lookout, worker)
 
+    subscriptions = (
+        Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, rest=CHAIN),
+        *(Subscription(one.topic, one.messages, one.apply) for one in known.all),
+    )
+    letters = DeadLetters(database["dead_letters"], clock)
+    groups = Groups(platform.kafka_bootstrap_servers, {group_id(NAME, one): one.topic.name for one in subscriptions})
+    overview = OverviewStore(database, store, clock, SIDE_OF_WAITING)
     api = create_api(
         service=NAME,
         title="Souk installer",
         version="1",
         settings=platform,
-        routers=routers(
-            *(store, known, health),
-            keys=keys,
-            rotations=rotations,
-            signer=signer,
-            clock=clock,
-            changes_per_minute=settings.changes_per_minute,
-        ),
+        routers=[
+            *routers(
+                *(store, known, health),
+                keys=keys,
+                rotations=rotations,
+                signer=signer,
+                clock=clock,
+                changes_per_minute=settings.changes_per_minute,
+            ),
+            operating_api.router(
+                *(overview, clock),
+                letters=letters,
+                outboxes=(outbox,),
+                states=(states, breakers),
+                groups=groups,
+            ),
+            dead_letter_router(NAME, DeadLetterDesk(NAME, letters, subscriptions)),
+        ],
         description="Installations: where an add-on can go, asking for it, watching it, undoing it.",
     )
     api.state.verifier = users.verifier
@@ -123,17 +150,16 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         client=client,
         clock=clock,
         producer=producer,
-        dead_letters=DeadLetters(database["dead_letters"], clock),
+        dead_letters=letters,
         produces=PRODUCES,
-        subscriptions=(
-            Subscription(topics.AUTH_WORKSPACE_CHECKS, (WorkspaceChecked,), answers, rest=CHAIN),
-            *(Subscription(one.topic, one.messages, one.apply) for one in known.all),
-        ),
+        subscriptions=subscriptions,
         projections=known.all,
         outboxes=(outbox,),
         states=(states, breakers),
         prepare=(store.prepare, keys.prepare, health.prepare),
         loops={"user-tokens": users.run, "health": health.run_looks},
         worker_loops=worker_loops,
+        measures=(Measures(overview, clock),),
+        checks=Checks(overview, clock, partial(known.addons.rebuild, platform.kafka_bootstrap_servers)).all,
         close=(outgoing.close,),
     )

@@ -19,6 +19,7 @@ from services.installer.storage import updates
 from services.installer.storage.attempt_store import AttemptStore, unreported
 from services.installer.storage.documents import from_document
 from services.installer.storage.folding import Folded, fold, note_sent
+from services.installer.storage.indexes_store import INDEXES
 from services.installer.storage.parking import park
 from services.installer.storage.queries import InstallationQueries
 from services.installer.storage.requests import (
@@ -33,34 +34,10 @@ from services.installer.storage.requests import (
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Unavailable
+from shared.plumbing.metrics import CONFLICTS
 from shared.plumbing.mongo import Database, ensure_indexes, insert_new
-from shared.plumbing.outbox import OUTBOX_INDEX, Clearing, clear_pipeline
-from shared.plumbing.state_relay import STATE_INDEXES
+from shared.plumbing.outbox import Clearing, clear_pipeline
 
-INDEXES = (
-    IndexModel(
-        [("workspace_id", 1), ("addon_key", 1)],
-        name="one_live",
-        unique=True,
-        partialFilterExpression={"live": True},
-    ),
-    IndexModel([("workspace_id", 1), ("addon_key", 1), ("generation", 1)], name="generations", unique=True),
-    IndexModel(
-        [("due_at", 1), ("lane", 1), ("deadline", 1)],
-        name="due",
-        partialFilterExpression={"due_at": {"$type": "date"}},
-    ),
-    IndexModel(
-        [("state", 1), ("addon_key", 1), ("requested_at", 1)],
-        name="pending",
-        partialFilterExpression={"outcome": "pending"},
-    ),
-    IndexModel([("cleanup", 1)], name="owed", partialFilterExpression={"cleanup": "owed"}),
-    IndexModel([("workspace_id", 1), ("requested_at", -1), ("_id", -1)], name="by_workspace"),
-    IndexModel([("addon_key", 1), ("requested_at", -1), ("_id", -1)], name="by_addon"),
-    OUTBOX_INDEX,
-    *STATE_INDEXES,
-)
 log = structlog.get_logger()
 
 __all__ = ["AlreadyLive", "ContentionError", "Inserted", "InstallationStore", "NewerSchemaError", "Present"]
@@ -266,6 +243,7 @@ class InstallationStore(InstallationQueries):
             ids = [each.before.id for each in folds if each.changed]
             won = {doc["_id"] async for doc in self.collection.find({"_id": {"$in": ids}, "tok": mark}, {"_id": 1})}
             lost = set(ids) - won
+            CONFLICTS.labels("installations").inc(len(lost))
         for each in folds:
             if each.before.id in lost:
                 self._recent.pop(each.before.id, None)

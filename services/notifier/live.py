@@ -21,7 +21,7 @@ from shared.plumbing.errors import TooMany, Unavailable
 
 log = structlog.get_logger()
 
-STREAMS = Gauge("souk_streams", "Live updates that this process serves.")
+STREAMS = Gauge("souk_streams", "Live updates that this process serves. sum")
 BUSY_SECONDS = 0.05  # many changes, one look
 AGAIN_SECONDS = 1.0
 

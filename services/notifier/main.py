@@ -35,6 +35,8 @@ from shared.contracts.installer import (
 from shared.contracts.notifier import MaintenanceNoticeCleared, MaintenanceNoticeRaised
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.dead_letters_api import dead_letter_router
+from shared.plumbing.dead_letters_desk import DeadLetterDesk
 from shared.plumbing.http import create_api
 from shared.plumbing.mongo import connect
 from shared.plumbing.outcomes import Subscription
@@ -102,6 +104,15 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
 
     hub = Hub(feed, views, most=settings.streams, most_per_user=settings.streams_per_user)
     streams = Streams(feed, views, hub, clock, send_seconds=settings.stream_send_seconds)
+    subscriptions = (
+        Subscription(topics.INSTALLER_INSTALLATIONS, EVENTS, events.on_events, rest=SOON),
+        Subscription(installations.topic, installations.messages, installations.apply, rest=SOON),
+        Subscription(topics.AUTH_MAIL, (SendMail,), orders.on_send_mail),
+        *(Subscription(one.topic, one.messages, one.apply) for one in (accounts, workspaces, addons)),
+        Subscription(topics.INSTALLER_ADDON_HEALTH, (AddOnHealthChanged,), health.on_health),
+        Subscription(topics.NOTIFIER_NOTICES, NOTICES, own_notices.on_notices),
+    )
+    letters = DeadLetters(database["dead_letters"], clock)
     api = create_api(
         service=NAME,
         title="Souk notifier",
@@ -112,6 +123,7 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
             downstream_router(feed=feed, views=views, clock=clock),
             notice_router(notices=notices, states=states, mails=mails, views=views, clock=clock),
             site_router(feedback=feedback, site=site, clock=clock, per_hour=settings.feedback_per_hour),
+            dead_letter_router(NAME, DeadLetterDesk(NAME, letters, subscriptions)),
         ],
         description="Live updates, the event feed, maintenance notices, mail, feedback.",
     )
@@ -124,16 +136,9 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
         client=client,
         clock=clock,
         producer=producer,
-        dead_letters=DeadLetters(database["dead_letters"], clock),
+        dead_letters=letters,
         produces=NOTICES,
-        subscriptions=(
-            Subscription(topics.INSTALLER_INSTALLATIONS, EVENTS, events.on_events, rest=SOON),
-            Subscription(installations.topic, installations.messages, installations.apply, rest=SOON),
-            Subscription(topics.AUTH_MAIL, (SendMail,), orders.on_send_mail),
-            *(Subscription(one.topic, one.messages, one.apply) for one in (accounts, workspaces, addons)),
-            Subscription(topics.INSTALLER_ADDON_HEALTH, (AddOnHealthChanged,), health.on_health),
-            Subscription(topics.NOTIFIER_NOTICES, NOTICES, own_notices.on_notices),
-        ),
+        subscriptions=subscriptions,
         projections=(accounts, workspaces, addons, installations),
         states=(states,),
         prepare=(mails.prepare, notices.prepare, feed.prepare, feedback.prepare),

@@ -11,7 +11,8 @@ import uvloop
 
 from shared.contracts.envelope import Topic
 from shared.plumbing.asyncapi import asyncapi_document
-from shared.plumbing.consumer import group_id
+from shared.plumbing.dead_letters_command import add_dead_letters, dead_letters
+from shared.plumbing.doctor_command import add_doctor, doctor
 from shared.plumbing.logging import configure_logging
 from shared.plumbing.service import ROLES, Service, serve
 from shared.plumbing.tasks import end
@@ -35,10 +36,8 @@ def run(
     sub.add_parser("asyncapi", help="print the AsyncAPI document")
     sub.add_parser("resend-state", help="send every state record again")
     sub.add_parser("rebuild", help="rebuild a projection from its topic").add_argument("projection")
-    letters = sub.add_parser("dead-letters", help="list, replay or discard what was set aside")
-    letters.add_argument("action", choices=("list", "replay", "discard"))
-    letters.add_argument("--reason", help="only dead letters with this reason")
-    letters.add_argument("--because", help="why they are discarded")
+    add_dead_letters(sub)
+    add_doctor(sub)
     own: dict[str, Command] = {}
     for name, help_text, arguments, command in commands:
         added = sub.add_parser(name, help=help_text)
@@ -58,6 +57,8 @@ def run(
         _print(service.api.openapi())
     elif args.command == "asyncapi":
         _print(asyncapi_document(service))
+    elif args.command == "doctor":
+        asyncio.run(doctor(service, args))
     elif args.command == "topics":
         platform = service.platform
         created = asyncio.run(
@@ -103,21 +104,7 @@ async def _rebuild(service: Service, args: argparse.Namespace) -> None:
     sys.exit(f"no projection {args.projection!r}; there are: {names}")
 
 
-async def _dead_letters(service: Service, args: argparse.Namespace) -> None:
-    which = {"reason": args.reason} if args.reason else {}
-    if args.action == "list":
-        _print(await service.dead_letters.list(which))
-    elif args.action == "discard":
-        if not args.because:
-            sys.exit("--because is required: a discarded record must say why")
-        _print({"discarded": await service.dead_letters.discard(which, args.because)})
-    else:
-        for subscription in service.subscriptions:
-            group = group_id(service.name, subscription)
-            _print({"group": group, **await service.dead_letters.replay(group, subscription, which)})
-
-
-_MAINTENANCE: dict[str, Command] = {"resend-state": _resend_state, "rebuild": _rebuild, "dead-letters": _dead_letters}
+_MAINTENANCE: dict[str, Command] = {"resend-state": _resend_state, "rebuild": _rebuild, "dead-letters": dead_letters}
 
 
 def _print(value: Any) -> None:

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Any, Union
 
 import structlog
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener
 from aiokafka.errors import KafkaError
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
@@ -21,7 +21,7 @@ from faststream.kafka.message import KafkaAckableMessage
 from shared.contracts.envelope import Envelope, Message
 from shared.plumbing.dead_letters import DeadLetters, Fault, passes
 from shared.plumbing.liveness import ConsumerProgress
-from shared.plumbing.metrics import MESSAGE_SECONDS, MESSAGES
+from shared.plumbing.metrics import COMMIT_FAILURES, MESSAGE_SECONDS, MESSAGES, REBALANCES
 from shared.plumbing.outcomes import Outcome, Subscription
 from shared.plumbing.records import DataFault, RawRecord, from_record
 from shared.plumbing.topics import missing_topics
@@ -47,6 +47,25 @@ class _PatientConsumer(AIOKafkaConsumer):  # type: ignore[misc] # aiokafka has n
         except KafkaError as exc:  # FastStream says nothing, waits for 5 s and polls again
             log.warning("poll_failed", group=self._group_id, error=repr(exc))
             raise
+
+    async def commit(self, offsets: Any = None) -> None:
+        try:
+            await super().commit(offsets)
+        except KafkaError:
+            COMMIT_FAILURES.labels(self._group_id).inc()
+            raise
+
+
+class _Rebalances(ConsumerRebalanceListener):  # type: ignore[misc] # aiokafka has no types
+    """Counts."""
+
+    def __init__(self, topic: str) -> None:
+        self._topic = topic
+
+    def on_partitions_revoked(self, revoked: Any) -> None: ...
+
+    def on_partitions_assigned(self, assigned: Any) -> None:  # noqa: ARG002 - aiokafka's to say
+        REBALANCES.labels(self._topic).inc()
 
 
 class Consumers:
@@ -85,6 +104,7 @@ class Consumers:
             ack_policy=AckPolicy.NACK_ON_ERROR,
             batch_timeout_ms=1,  # also how long FastStream sleeps after an empty poll; see _PatientConsumer
             max_records=subscription.max_records,
+            listener=_Rebalances(subscription.topic.name),
             session_timeout_ms=9_000,
             heartbeat_interval_ms=2_000,
             rebalance_timeout_ms=15_000,

@@ -3,17 +3,19 @@
 One document per (group, topic, partition, offset), so a batch that comes again sets nothing aside twice.
 """
 
-import re
-from collections.abc import Sequence
+import secrets
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
-from aiokafka import ConsumerRecord
 from aiokafka.errors import KafkaError
+from bson import ObjectId
 from pymongo import IndexModel, UpdateOne
 
 from shared.plumbing.clock import Clock, ClockNotSetError
+from shared.plumbing.dead_letters_kept import MOST_SHOWN, for_people, restored, stored
 from shared.plumbing.errors import Unavailable
 from shared.plumbing.metrics import DEAD_LETTERS
 from shared.plumbing.mongo import Collection, Document, ensure_indexes, is_infrastructure_fault
@@ -24,9 +26,16 @@ from shared.plumbing.records import DataFault, RawRecord, from_record
 log = structlog.get_logger()
 
 RETURNING = ("unknown-type", "unknown-version")  # a newer release of ours will know them
-_MAX_KEPT = 8_000_000  # bytes; a document holds 16 MB
-_SHOWN = 2_000
-_SEALED = re.compile(r"sealed:v\d+:[A-Za-z0-9_=-]+")
+CLAIM = timedelta(seconds=60)
+"""How long a replay has a letter for itself; what a killed one leaves is free after that."""
+KEPT_CLOSED = timedelta(days=180)
+INDEXES = (
+    IndexModel([("group", 1), ("topic", 1), ("partition", 1), ("offset", 1)], name="place", unique=True),
+    IndexModel([("status", 1), ("at", -1), ("_id", -1)], name="by_status"),
+    IndexModel([("at", -1), ("_id", -1)], name="newest"),
+    # A record may tell of a person; whoever closed it has had half a year to look at it again.
+    IndexModel([("closed_at", 1)], name="expiry", expireAfterSeconds=int(KEPT_CLOSED.total_seconds())),
+)
 
 
 def passes(exc: Exception) -> bool:
@@ -58,11 +67,7 @@ class DeadLetters:
 
     async def prepare(self) -> None:
         """Create the indexes."""
-        place = [("group", 1), ("topic", 1), ("partition", 1), ("offset", 1)]
-        await ensure_indexes(
-            self._collection,
-            [IndexModel(place, name="place", unique=True), IndexModel([("status", 1), ("at", 1)], name="status")],
-        )
+        await ensure_indexes(self._collection, INDEXES)
 
     async def store(self, group: str, faults: Sequence[Fault]) -> None:
         """Keep the faulty records; those already kept stay as they are."""
@@ -77,7 +82,7 @@ class DeadLetters:
                         "$setOnInsert": {
                             "reason": fault.reason,
                             "detail": fault.detail,
-                            "record": _stored(fault.record),
+                            "record": stored(fault.record),
                             "status": "open",
                             "at": now,
                         }
@@ -91,106 +96,144 @@ class DeadLetters:
         for fault in faults:
             DEAD_LETTERS.labels(group, fault.reason).inc()
 
-    async def list(self, which: Document, *, status: str = "open", limit: int = 100) -> list[Document]:
-        """Those that match `which`, newest first, in a form for people: sealed fields are not shown."""
-        cursor = self._collection.find({**which, "status": status}).sort("at", -1).limit(limit)
-        return [_for_people(document) async for document in cursor]
+    async def list(
+        self,
+        which: Document,
+        *,
+        status: str | None = "open",
+        limit: int = 100,
+        after: tuple[datetime, str] | None = None,
+    ) -> list[Document]:
+        """Those that match `which`, newest first, in a form for people: sealed fields are not shown.
 
-    async def replay(self, group: str, subscription: Subscription, which: Document) -> dict[str, int]:
-        """Run the normal handler on the open dead letters of `group` that match `which`.
-
-        Returns how many ended as what. One that still cannot be decoded or handled stays open. Doing it twice does
-        no harm: handlers are idempotent, and what is older than the state is reported as superseded.
+        `status` None: whatever became of them. `after` is (`at`, `id`) of the last one of the page before.
         """
-        types = {message.type_name(): message for message in subscription.messages}
+        query = dict(which) if status is None else {**which, "status": status}
+        clauses = [query] if query else []
+        if after is not None:
+            at, last = after
+            older = {"$or": [{"at": {"$lt": at}}, {"_id": {"$lt": _object_id(last)}}]}
+            clauses += [{"at": {"$lte": at}}, older]  # the bound that the index understands; the rest is exact
+        cursor = (
+            self._collection.find({"$and": clauses} if clauses else {}).sort([("at", -1), ("_id", -1)]).limit(limit)
+        )
+        return [for_people(document) async for document in cursor]
+
+    async def find(self, letter_id: str) -> Document | None:
+        """One of them in a form for people, with more of its value. None: no such one."""
+        document = await self._collection.find_one({"_id": _object_id(letter_id)})
+        return None if document is None else for_people(document, MOST_SHOWN)
+
+    async def open_ids(self, which: Document, limit: int) -> Sequence[str]:
+        """The ids of open ones that match `which`, the oldest first."""
+        cursor = self._collection.find({**which, "status": "open"}, {"_id": 1}).sort("at", 1).limit(limit)
+        return [str(document["_id"]) async for document in cursor]
+
+    async def count_open(self, limit: int) -> dict[str, int]:
+        """How many are open, by reason; counts at most `limit` in all, so that it stays cheap."""
+        stages: list[Document] = [
+            {"$match": {"status": "open"}},
+            {"$limit": limit},
+            {"$group": {"_id": "$reason", "count": {"$sum": 1}}},
+        ]
+        return {row["_id"]: row["count"] async for row in await self._collection.aggregate(stages)}
+
+    async def replay(
+        self, group: str, subscription: Subscription, which: Document, *, by: str = "command"
+    ) -> dict[str, int]:
+        """Run the normal handler on the open dead letters of `group` that match `which`, the oldest first.
+
+        Returns how many ended as what (see `replay_one`). One that still cannot be decoded or handled stays open.
+        """
         counts: dict[str, int] = {}
-        async for document in self._collection.find({**which, "group": group, "status": "open"}).sort("at", 1):
-            try:
-                envelope = from_record(_restored(document), types)
-                outcomes = await subscription.handle([envelope]) if envelope else [Outcome.IGNORED]
-            except DataFault:
-                result = "open"
-            except Exception as exc:
-                if passes(exc):
-                    raise
-                log.exception("dead_letter_not_replayed", group=group, letter=str(document["_id"]))
-                result = "open"
-            else:
-                result = "superseded" if outcomes[0] is Outcome.SUPERSEDED else "replayed"
-                await self._close(document, result, str(outcomes[0]))
+        query = {**which, "group": group, "status": "open"}
+        async for document in self._collection.find(query, {"_id": 1}).sort("at", 1):
+            result = await self.replay_one(str(document["_id"]), {group: subscription}, by=by)
             counts[result] = counts.get(result, 0) + 1
         return counts
 
     async def replay_returning(self, group: str, subscription: Subscription) -> None:
         """At start: replay what an older release could not know and this one does."""
-        counts = await self.replay(group, subscription, {"reason": {"$in": list(RETURNING)}})
+        counts = await self.replay(group, subscription, {"reason": {"$in": list(RETURNING)}}, by="start")
         if set(counts) - {"open"}:
             log.info("dead_letters_replayed", group=group, **counts)
 
-    async def discard(self, letter: Document, reason: str) -> int:
-        """Close open dead letters matching `letter`, saying why. Returns how many."""
-        done = await self._collection.update_many(
-            {**letter, "status": "open"},
-            {"$set": {"status": "discarded", "closed_because": reason, "closed_at": self._clock.now()}},
-        )
+    async def replay_one(self, letter_id: str, readers: Mapping[str, Subscription], *, by: str) -> str:
+        """Run the normal handler on one open dead letter; `readers` are subscriptions by consumer group.
+
+        Returns `replayed`, `superseded` (older than the state, so it changed nothing), `open` (it still cannot be
+        handled), `busy` (somebody else is at it), `closed` (it was closed before), or `missing`. Doing it twice does no
+        harm: one at a time has the letter, and handlers are idempotent. Raises what infrastructure raises; the letter
+        is then as it was.
+        """
+        key, mark = _object_id(letter_id), secrets.token_hex(8)
+        document = await self._claim(key, mark)
+        if document is None:
+            there = await self._collection.find_one({"_id": key}, {"status": 1})
+            return "missing" if there is None else "busy" if there["status"] == "open" else "closed"
+        try:
+            outcome = await _handle(document, readers)
+        except DataFault as fault:
+            return await self._leave_open(key, mark, str(fault))
+        except Exception as exc:
+            if passes(exc):
+                await self._release(key, mark, {})
+                raise
+            log.exception("dead_letter_not_replayed", group=document["group"], letter=letter_id)
+            return await self._leave_open(key, mark, f"handler-bug: {type(exc).__name__}")
+        status = "superseded" if outcome is Outcome.SUPERSEDED else "replayed"
+        closed = {"status": status, "closed_because": str(outcome), "closed_by": by, "closed_at": self._clock.now()}
+        await self._release(key, mark, {"$set": closed})
+        log.info("dead_letter_replayed", group=document["group"], letter=letter_id, outcome=outcome, by=by)
+        return status
+
+    async def discard(self, letter: Document, reason: str, *, by: str = "command") -> int:
+        """Close open dead letters matching `letter`, saying why and by whom. Returns how many.
+
+        One that is being replayed at this moment stays: it may be about to end otherwise.
+        """
+        now = self._clock.now()
+        closed = {"status": "discarded", "closed_because": reason, "closed_by": by, "closed_at": now}
+        done = await self._collection.update_many({"$and": [letter, _free(now)]}, {"$set": closed})
+        if done.modified_count:
+            log.info("dead_letters_discarded", count=done.modified_count, by=by)
         return done.modified_count
 
-    async def _close(self, document: Document, status: str, because: str) -> None:
-        await self._collection.update_one(
-            {"_id": document["_id"]},
-            {"$set": {"status": status, "closed_because": because, "closed_at": self._clock.now()}},
-        )
+    async def discard_ids(self, letter_ids: Sequence[str], reason: str, *, by: str) -> int:
+        """As `discard`, for these."""
+        return await self.discard({"_id": {"$in": [_object_id(one) for one in letter_ids]}}, reason, by=by)
+
+    async def _claim(self, key: ObjectId, mark: str) -> Document | None:
+        now = self._clock.now()
+        claim = {"claim": mark, "claimed_until": now + CLAIM}
+        return await self._collection.find_one_and_update({"_id": key, **_free(now)}, {"$set": claim})
+
+    async def _leave_open(self, key: ObjectId, mark: str, because: str) -> str:
+        tried = {"tried_at": self._clock.now(), "tried_because": because[:500]}
+        await self._release(key, mark, {"$set": tried, "$inc": {"tries": 1}})
+        return "open"
+
+    async def _release(self, key: ObjectId, mark: str, update: Document) -> None:
+        unset = {"claim": "", "claimed_until": ""}
+        await self._collection.update_one({"_id": key, "claim": mark, "status": "open"}, {**update, "$unset": unset})
 
 
-def _stored(record: RawRecord) -> Document:
-    size = len(record.key or b"") + len(record.value or b"") + sum(len(raw or b"") for _, raw in record.headers)
-    if size > _MAX_KEPT:  # compressed, it may be far larger than any document
-        return {"key": None, "value": (record.value or b"")[:_SHOWN], "headers": [], "timestamp": 0, "cut": True}
-    return {
-        "key": record.key,
-        "value": record.value,
-        # As bytes, because a name that is no text has no place in a document.
-        "headers": [[name.encode(errors="surrogatepass"), raw] for name, raw in record.headers],
-        "timestamp": record.timestamp,
-    }
+def _free(now: datetime) -> Document:
+    return {"status": "open", "$or": [{"claimed_until": {"$exists": False}}, {"claimed_until": {"$lte": now}}]}
 
 
-def _restored(document: Document) -> RawRecord:
-    kept = document["record"]
-    if "cut" in kept:
-        raise DataFault("unreadable-record", "too large to be kept")
-    return ConsumerRecord(
-        topic=document["topic"],
-        partition=document["partition"],
-        offset=document["offset"],
-        timestamp=kept["timestamp"],
-        timestamp_type=0,
-        key=kept["key"],
-        value=kept["value"],
-        checksum=None,
-        serialized_key_size=len(kept["key"] or b""),
-        serialized_value_size=len(kept["value"] or b""),
-        headers=tuple((_name(name), raw) for name, raw in kept["headers"]),
-    )
+async def _handle(document: Document, readers: Mapping[str, Subscription]) -> Outcome:
+    subscription = readers.get(document["group"])
+    if subscription is None:
+        raise DataFault("no-reader", "this release has no such consumer group")
+    types = {message.type_name(): message for message in subscription.messages}
+    envelope = from_record(restored(document), types)
+    if envelope is None:
+        return Outcome.IGNORED
+    (outcome,) = await subscription.handle([envelope])
+    return outcome
 
 
-def _name(stored: bytes | str) -> str:
-    return stored if isinstance(stored, str) else stored.decode(errors="surrogatepass")
-
-
-def _text(raw: bytes | None, limit: int) -> str | None:
-    return None if raw is None else _SEALED.sub("[sealed]", raw[:limit].decode(errors="replace"))
-
-
-def _for_people(document: Document) -> Document:
-    kept = document["record"]
-    shown = {name: document[name] for name in ("group", "topic", "partition", "offset", "reason", "detail", "status")}
-    return shown | {
-        "id": str(document["_id"]),
-        "at": document["at"].isoformat(),
-        "key": _text(kept["key"], 200),
-        "headers": {
-            _name(name).encode(errors="backslashreplace").decode(): _text(raw, 200) for name, raw in kept["headers"]
-        },
-        "value": _text(kept["value"], _SHOWN),
-    }
+def _object_id(text: str) -> ObjectId:
+    """The id that nothing has, for what is none."""
+    return ObjectId(text) if ObjectId.is_valid(text) else ObjectId(bytes(12))

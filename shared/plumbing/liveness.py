@@ -5,11 +5,12 @@ blocked event loop. So the probe looks at progress: tasks alive, positions movin
 """
 
 import asyncio
+import contextlib
 import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.plumbing.metrics import CONSUMER_LAG, LOOP_LAG
+from shared.plumbing.metrics import CONSUMER_LAG, CONSUMER_LAG_SECONDS, LOOP_LAG
 
 Check = tuple[bool, str]
 
@@ -27,6 +28,8 @@ class ConsumerProgress:
     """When the last batch was begun, on the monotonic clock. One that waits for the database is begun again and
     again: it stands still, but a restart of the process would not help."""
     _seen: dict[Any, tuple[int, float]] = field(default_factory=dict)
+    _marks: dict[Any, tuple[int, float]] = field(default_factory=dict)
+    """An end of each partition, and when it was seen; once that is reached, the next one is noted."""
 
     def check(self) -> Check:
         """Healthy, or what stands still. Uses private names of aiokafka 0.14, which is pinned for that reason."""
@@ -51,7 +54,7 @@ class ConsumerProgress:
 
     def _positions(self, consumer: Any) -> Check:
         now = time.monotonic()
-        lag = 0
+        lag, waited = 0, 0.0
         stalled: list[str] = []
         assigned = consumer.assignment()
         for part in assigned:
@@ -60,6 +63,7 @@ class ConsumerProgress:
                 continue
             behind = max(0, (consumer.highwater(part) or 0) - state.position)
             lag += behind
+            waited = max(waited, self._waited(part, state.position, behind, now))
             position, since = self._seen.get(part, (-1, now))
             if state.position != position or not behind:
                 since = now
@@ -67,7 +71,17 @@ class ConsumerProgress:
             if now - max(since, self.tried_at) > STALLED_AFTER:
                 stalled.append(f"partition {part.partition} stands at {state.position}")
         CONSUMER_LAG.labels(self.topic).set(lag)
+        CONSUMER_LAG_SECONDS.labels(self.topic).set(waited)
         return not stalled, "; ".join(stalled) or f"{len(assigned)} partitions, {lag} records behind"
+
+    def _waited(self, part: Any, position: int, behind: int, now: float) -> float:
+        """How long what is behind may have waited, without asking any clock of records: since its end was seen."""
+        end, since = self._marks.get(part, (position, now))
+        if position >= end:
+            # All that was there then is handled; what is behind now came later.
+            self._marks[part] = position + behind, now
+            return now - since if behind else 0.0
+        return now - since
 
 
 class Liveness:
@@ -84,6 +98,9 @@ class Liveness:
             await asyncio.sleep(1.0)
             self._loop_lag = max(0.0, time.monotonic() - before - 1.0)
             LOOP_LAG.set(self._loop_lag)
+            for progress in getattr(self._consumers, "progress", ()):
+                with contextlib.suppress(Exception):  # just being started or stopped
+                    progress.check()  # measures
 
     async def check(self) -> dict[str, Check]:
         """Every part by name; all must be healthy. The producer is none of them: it repairs itself."""

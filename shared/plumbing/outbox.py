@@ -109,6 +109,19 @@ class OutboxRelay:
         self._clearing: asyncio.TimerHandle | None = None
         self._clears: set[asyncio.Task[None]] = set()
 
+    @property
+    def name(self) -> str:
+        """The collection's."""
+        return self._collection.name
+
+    async def pending(self, limit: int) -> tuple[int, datetime | None]:
+        """How many documents have unsent events (counted up to `limit`), and since when the oldest."""
+        which: Document = {"outbox_since": {"$type": "date"}}
+        oldest = await self._collection.find_one(which, {"outbox_since": 1}, sort=[("outbox_since", 1)])
+        if oldest is None:
+            return 0, None
+        return await self._collection.count_documents(which, limit=limit), oldest["outbox_since"]
+
     def dispatch(self, document_id: str, entries: Sequence[Document]) -> None:
         """Send `entries` soon. Never waits; beyond its capacity it leaves them to the sweeper."""
         if not entries or (len(self._queued) >= CAPACITY and document_id not in self._queued):
@@ -162,6 +175,12 @@ class OutboxRelay:
                     pass
             except Exception as exc:  # noqa: BLE001 - the next round tries again
                 log.warning("outbox_sweep_failed", collection=self._collection.name, error=type(exc).__name__)
+
+    async def sweep_now(self) -> None:
+        """Send what others left behind and clear it, once: for a command. Raises the driver's errors."""
+        while await self._sweep_once(self._clock.now()):
+            pass
+        await self._clear_sent(everything=True)
 
     async def _sweep_once(self, now: datetime) -> bool:
         left = {"outbox_since": {"$type": "date", "$lt": now - LEFT_BEHIND_AFTER}}

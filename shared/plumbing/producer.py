@@ -6,11 +6,13 @@ Kafka to start or to accept work; whoever sends waits, or leaves it to the sweep
 
 import asyncio
 import contextlib
+import time
 
 import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared.plumbing.metrics import PUBLISH_FAILURES, PUBLISH_SECONDS
 from shared.plumbing.records import Record
 from shared.plumbing.tasks import end
 
@@ -53,6 +55,7 @@ class Producer:
         inner = self._inner
         if inner is None or not self.connected:
             raise ProducerUnavailableError
+        began = time.perf_counter()
         try:
             stored = await inner.send(record.topic, record.value, key=record.key, headers=list(record.headers))
             await stored
@@ -60,7 +63,9 @@ class Producer:
             if not getattr(exc, "retriable", False):
                 self._broken.set()
             log.warning("record_not_sent", topic=record.topic, error=type(exc).__name__)
+            PUBLISH_FAILURES.labels(record.topic).inc()
             raise ProducerUnavailableError(type(exc).__name__) from exc
+        PUBLISH_SECONDS.labels(record.topic).observe(time.perf_counter() - began)
 
     async def run(self) -> None:
         """Keep a working inner producer until cancelled, then flush what was accepted."""

@@ -21,8 +21,11 @@ from shared.contracts.envelope import Message
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.consumer import Consumers, group_id
 from shared.plumbing.dead_letters import DeadLetters, passes
+from shared.plumbing.doctor import Check
 from shared.plumbing.http import internal_app
-from shared.plumbing.liveness import Check, Liveness
+from shared.plumbing.liveness import Check as HealthCheck
+from shared.plumbing.liveness import Liveness
+from shared.plumbing.measuring import Measure, Measuring
 from shared.plumbing.mongo import Client
 from shared.plumbing.outbox import OutboxRelay
 from shared.plumbing.outcomes import Subscription
@@ -64,6 +67,8 @@ class Service:
     prepare: Sequence[Loop] = ()
     loops: Mapping[str, Loop] = field(default_factory=dict)
     worker_loops: Mapping[str, Loop] = field(default_factory=dict)
+    measures: Sequence[Measure] = ()
+    checks: Sequence[Check] = ()
     stopping: Sequence[Callable[[], None]] = ()
     close: Sequence[Loop] = ()
 
@@ -79,6 +84,18 @@ class Service:
             await projection.prepare()
         for step in self.prepare:
             await step()
+
+
+def measuring(service: Service) -> Measuring:
+    """The gauges of a worker."""
+    return Measuring(
+        letters=service.dead_letters,
+        outboxes=service.outboxes,
+        states=service.states,
+        clock=service.clock,
+        producer=service.producer,
+        own=service.measures,
+    )
 
 
 class _Server(uvicorn.Server):
@@ -117,7 +134,7 @@ async def serve(service: Service, role: str) -> None:
     liveness = Liveness(consumers)
     ready = asyncio.Event()
 
-    async def readiness() -> dict[str, Check]:
+    async def readiness() -> dict[str, HealthCheck]:
         in_touch = service.clock.in_touch
         return {
             "started": (ready.is_set(), "prepared" if ready.is_set() else "preparing or stopping"),
@@ -130,6 +147,7 @@ async def serve(service: Service, role: str) -> None:
     work: dict[str, Loop] = {}
     if working:
         work |= service.worker_loops
+        work["measuring"] = measuring(service).run
         work |= {f"outbox-sweep-{number}": outbox.sweep for number, outbox in enumerate(service.outboxes)}
         work |= {f"state-sweep-{number}": state.sweep for number, state in enumerate(service.states)}
     if consumers is not None:

@@ -15,6 +15,7 @@ from pymongo import IndexModel, UpdateOne
 
 from shared.contracts.envelope import Envelope, StateMessage
 from shared.plumbing.clock import Clock
+from shared.plumbing.metrics import CONFLICTS
 from shared.plumbing.mongo import Collection, Document
 from shared.plumbing.outbox import LEFT_BEHIND_AFTER, SWEEP_SECONDS, Clearing, clear_pipeline
 from shared.plumbing.producer import Producer, ProducerUnavailableError
@@ -68,6 +69,17 @@ class StateRelay:
         self._queued: dict[str, None] = {}
         self._news = asyncio.Event()
 
+    @property
+    def name(self) -> str:
+        """The collection's."""
+        return self._collection.name
+
+    async def oldest_unsent(self) -> datetime | None:
+        """Since when the oldest change is not known to be sent."""
+        which = {"state_marked_at": {"$type": "date"}}
+        oldest = await self._collection.find_one(which, {"state_marked_at": 1}, sort=[("state_marked_at", 1)])
+        return None if oldest is None else oldest["state_marked_at"]
+
     def mark(self, document_ids: Iterable[str]) -> None:
         """Send these documents' state soon; their mark is already in the database. Never waits."""
         for document_id in document_ids:
@@ -120,6 +132,11 @@ class StateRelay:
                 batch = []
         return count + len(batch) - len(await self._send(batch))
 
+    async def sweep_now(self) -> None:
+        """Send what others left marked, once: for a command. Raises the driver's errors."""
+        while await self._sweep_once({"state_marked_at": {"$type": "date"}}):
+            pass
+
     async def _sweep_once(self, which: Document) -> bool:
         documents = await self._collection.find(which, self._fields).limit(BATCH).to_list()
         again = await self._send(documents)
@@ -137,6 +154,7 @@ class StateRelay:
         outcome = await self._collection.bulk_write(clears, ordered=False)
         if outcome.matched_count == len(documents):
             return []
+        CONFLICTS.labels(self._collection.name).inc(len(sent) - outcome.matched_count)
         if self._clearing is not None:
             for document_id, taken in events.items():
                 self._clearing.give_back(document_id, taken)  # some changed meanwhile, and nobody says which

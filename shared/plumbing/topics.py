@@ -1,7 +1,10 @@
 """Creating topics: by a command of ours, with explicit partitions, replication and retention."""
 
+from collections.abc import Sequence
+
 import structlog
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError
 
 from shared.contracts.envelope import Topic
@@ -9,6 +12,8 @@ from shared.contracts.envelope import Topic
 log = structlog.get_logger()
 
 MAX_MESSAGE_BYTES = 1_048_576
+# How long records stay, and how large they may be: what a topic that others have made may say otherwise.
+_KEPT = frozenset({"cleanup.policy", "retention.ms", "max.message.bytes"})
 
 
 def _config(topic: Topic, replication: int) -> dict[str, str]:
@@ -58,6 +63,42 @@ async def missing_topics(bootstrap_servers: str, names: set[str]) -> set[str]:
         return names - set(await admin.list_topics())
     finally:
         await admin.close()
+
+
+async def differences(bootstrap_servers: str, topics: Sequence[Topic], partitions: int) -> dict[str, dict[str, str]]:
+    """What of each topic is not as `create_topics` would make it: `{topic: {setting: "is X, should be Y"}}`.
+
+    More partitions than `partitions` are fine.
+    """
+    if not topics:
+        return {}
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap_servers)
+    await admin.start()
+    try:
+        described = await admin.describe_topics([topic.name for topic in topics])
+        answers = await admin.describe_configs([ConfigResource(ConfigResourceType.TOPIC, one.name) for one in topics])
+    finally:
+        await admin.close()
+    numbers = {one["topic"]: len(one["partitions"]) for one in described}
+    settings = {
+        name: {entry[0]: entry[1] for entry in entries}
+        for answer in answers
+        for _, _, _, name, entries in answer.resources
+    }
+    found: dict[str, dict[str, str]] = {}
+    for topic in topics:
+        wanted = {name: value for name, value in _config(topic, 1).items() if name in _KEPT}
+        is_now = settings.get(topic.name, {})
+        differs = {
+            name: f"is {is_now[name]}, should be {value}"
+            for name, value in wanted.items()
+            if name in is_now and is_now[name] != value
+        }
+        if numbers[topic.name] < partitions:
+            differs["partitions"] = f"is {numbers[topic.name]}, should be {partitions}"
+        if differs:
+            found[topic.name] = differs
+    return found
 
 
 async def partition_numbers(bootstrap_servers: str, name: str) -> list[int]:

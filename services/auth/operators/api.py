@@ -27,12 +27,12 @@ _LOOK = problems("token-missing", "role-required", "404 account-not-found")
 _CHANGE = problems("token-missing", "role-required", *_PROOF, "409 email-not-verified")
 
 
-async def _fresh_operator(operator: _Operator, _: FreshUser) -> Principal:
+async def fresh_operator(operator: _Operator, _: FreshUser) -> Principal:
+    """Who changes what is somebody else's proves it with the role and with a fresh proof."""
     return operator
 
 
-_FreshOperator = Annotated[Principal, Depends(_fresh_operator)]
-"""Who changes what is somebody else's proves it with the role and with a fresh proof."""
+_FreshOperator = Annotated[Principal, Depends(fresh_operator)]
 
 
 def router(users: Users, workspaces: Workspaces, factors: SecondFactors) -> APIRouter:

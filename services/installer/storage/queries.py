@@ -1,4 +1,4 @@
-"""What is asked of the collection `installations`; every question has its index (see `store.INDEXES`)."""
+"""What is asked of the collection `installations`; every question has its index (see `indexes_store.py`)."""
 
 import json
 from collections.abc import Iterable, Sequence

@@ -7,7 +7,7 @@ from services.installer.web.views import PATH, TimelineEntry
 from shared.contracts.installer import State
 from shared.contracts.reasons import SCREEN_OF, Screen, Side, WaitingFor
 
-_SIDE_OF_WAITING: dict[WaitingFor, Side] = {
+SIDE_OF_WAITING: dict[WaitingFor, Side] = {
     WaitingFor.MESSAGING: Side.US,
     WaitingFor.WORKSPACE_CHECK: Side.US,
     WaitingFor.ADDON: Side.ADDON,
@@ -85,7 +85,7 @@ def _side(one: Installation) -> Side | None:
 
 
 def _waiting_side(waiting_for: WaitingFor | None) -> Side | None:
-    return None if waiting_for is None else _SIDE_OF_WAITING[waiting_for]
+    return None if waiting_for is None else SIDE_OF_WAITING[waiting_for]
 
 
 def _entry(step: dict[str, Any]) -> dict[str, Any]:

@@ -145,3 +145,15 @@ async def test_operators_change_nothing_without_a_fresh_proof(auth: Auth, hands:
         assert (answer.status_code, slug(answer)) == (403, "step-up-required"), path
     look = await auth.http.get(f"{API}/operator/accounts", params={"email": EMAIL}, headers=old)
     assert look.status_code == 200
+
+
+async def test_an_operator_proves_it_once_more_before_touching_dead_letters(auth: Auth, hands: Hands) -> None:
+    operator = await auth.operator()
+    headers = await stale(auth, hands, operator)
+    letters = f"{API}/operator/dead-letters"
+
+    assert (await auth.http.get(letters, headers=headers)).status_code == 200
+    refused = await auth.http.post(f"{letters}/{'a' * 24}/replay", headers=headers)
+    assert (refused.status_code, slug(refused)) == (403, "step-up-required")
+    order = {"which": {"reason": "schema"}, "because": "no use"}
+    assert slug(await auth.http.post(f"{letters}/discard", json=order, headers=headers)) == "step-up-required"

@@ -78,3 +78,14 @@ def test_a_batch_that_is_begun_again_and_again_while_the_database_is_away_is_not
 def test_a_task_that_ended_is_told_by_name(played: Played, name: str) -> None:
     played.ended[name] = True
     assert ConsumerProgress("topic", played).check() == (False, f"{name} task ended")
+
+
+def test_what_is_behind_has_waited_since_the_end_was_seen_that_is_not_reached() -> None:
+    progress = ConsumerProgress("topic", None)
+
+    assert progress._waited(0, 10, 0, 100.0) == 0
+    assert progress._waited(0, 10, 5, 101.0) == 1, "the five came within the last second"
+    assert progress._waited(0, 12, 9, 104.0) == 3
+    assert progress._waited(0, 15, 9, 106.0) == 5, "all that was there at 101 is handled; what is behind came later"
+    assert progress._waited(0, 16, 8, 108.0) == 2
+    assert progress._waited(0, 24, 0, 109.0) == 0

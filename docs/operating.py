@@ -1,0 +1,59 @@
+"""The page for operators."""
+
+from docs.alerts import alerts_table, metrics_table
+from shared.plumbing.doctor import KINDS
+
+_PAGE = """# Operating
+
+Everything here is for people with the role `operator` (`make operator EMAIL=…`) or with a shell on a machine.
+
+## What is wrong?
+
+`make doctor` asks every service of the local stack; anywhere else it is `python -m services.<name> doctor [--fix]`.
+It prints each problem as JSON: its name, what it means, whose side it is on, the evidence, and the command that mends
+it. It ends with 1 if a problem is left. `--fix` applies what is safe to do at any time.
+
+{doctor}
+
+## Installations
+
+`GET /api/installer/v1/operator/overview` tells everything at once: what is pending, late, owed and unsent, and what is
+in the way. `GET /api/installer/v1/operator/installations` lists the unfinished ones, the oldest first, by `state`,
+`reason`, `waiting_for`, `side`, `addon`, `older_than` (seconds); `show=clean-up`, `given-up`, `failed` list those.
+Each tells its age, whose side its trouble is on, and what happens next and when.
+
+## Dead letters
+
+A record that cannot be read or handled is set aside with its reason, and the records behind it go on. Every service
+keeps its own:
+
+    python -m services.<name> dead-letters list [--reason schema] [--topic …] [--status any]
+    python -m services.<name> dead-letters show ID
+    python -m services.<name> dead-letters replay [ID …] [--type WorkspaceChanged]
+    python -m services.<name> dead-letters discard [ID …] --because "a stranger's test"
+
+The same stands under `/api/<name>/v1/operator/dead-letters`. A replay runs the normal handler. It may be done at any
+time, beside running consumers, and twice: one at a time has the letter, and what is older than the state ends as
+`superseded` and changes nothing. What a newer release has come to know is replayed at its start. Closed letters are
+kept for 180 days with who closed them, when and why. Sealed fields are not shown.
+
+## Metrics
+
+Each process serves them at `/metrics` on its internal port. A gauge that is `max` is read from the database by every
+worker, so all of them show the same; one that is `sum` is each process's share.
+
+{metrics}
+
+## Alerts
+
+`deploy/prometheus/rules.yml` holds these for Prometheus; scrape each service as a job of its own.
+
+{alerts}
+"""
+
+
+def operating_page() -> str:
+    """How to see what is wrong, and what to do."""
+    rows = ["| problem | side | meaning | mended by |", "|---|---|---|---|"]
+    rows += [f"| `{kind.slug}` | {kind.side} | {kind.meaning} | {kind.mend} |" for kind in KINDS.values()]
+    return _PAGE.format(doctor="\n".join(rows), metrics=metrics_table(), alerts=alerts_table())

@@ -1,0 +1,65 @@
+"""`dead-letters list|show|replay|discard`: what the API offers operators, for whoever is on the machine."""
+
+import argparse
+import json
+import sys
+from collections import Counter
+from typing import Any
+
+from pydantic import ValidationError
+
+from shared.plumbing.dead_letters import DeadLetters
+from shared.plumbing.dead_letters_desk import DeadLetterDesk
+from shared.plumbing.dead_letters_shapes import Which
+from shared.plumbing.service import Service
+
+BY = "command"
+FILTERS = ("group", "topic", "reason", "type", "key", "since", "before")
+_STATUSES = ("open", "replayed", "superseded", "discarded", "any")
+
+
+def add_dead_letters(commands: Any) -> None:
+    """Declare the command with its arguments."""
+    added = commands.add_parser("dead-letters", help="list, show, replay or discard what was set aside")
+    added.add_argument("action", choices=("list", "show", "replay", "discard"))
+    added.add_argument("id", nargs="*", help="only these; without ids, those that the filters name")
+    for name in FILTERS:
+        added.add_argument(f"--{name}", help=f"only dead letters with this {name}")
+    added.add_argument("--status", choices=_STATUSES, default="open", help="for list; the others take open ones")
+    added.add_argument("--limit", type=int, default=100, help="for list: at most so many, newest first")
+    added.add_argument("--because", help="why they are discarded")
+
+
+async def dead_letters(service: Service, args: argparse.Namespace) -> None:
+    """Print what was found, or what became of them, as JSON. Exits with a reason if the arguments say too little."""
+    try:
+        which = Which.model_validate({name: text for name in FILTERS if (text := getattr(args, name))})
+    except ValidationError as error:
+        sys.exit("; ".join(f"--{one['loc'][0]}: {one['msg']}" for one in error.errors()))
+    desk = DeadLetterDesk(service.name, service.dead_letters, service.subscriptions)
+    match args.action:
+        case "list":
+            status = None if args.status == "any" else args.status
+            _print(await desk.letters.list(which.query(), status=status, limit=args.limit))
+        case "show":
+            _print([found for one in args.id if (found := await desk.letters.find(one))])
+        case "replay":
+            ids = args.id or await desk.letters.open_ids(which.query(), 0)
+            results = {one: await desk.replay(one, BY) for one in ids}
+            _print({**Counter(results.values()), "letters": results})
+        case _:
+            _print({"discarded": await _discard(desk.letters, which, args)})
+
+
+async def _discard(letters: DeadLetters, which: Which, args: argparse.Namespace) -> int:
+    if not args.because:
+        sys.exit("--because is required: a discarded record must say why")
+    if args.id:
+        return await letters.discard_ids(args.id, args.because, by=BY)
+    if not which.query():
+        sys.exit(f"name ids, or at least one of --{', --'.join(FILTERS)}: all of them is not meant by saying nothing")
+    return await letters.discard(which.query(), args.because, by=BY)
+
+
+def _print(value: Any) -> None:
+    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

@@ -1,0 +1,88 @@
+"""What was set aside, through the gateway and on the command line, for every service alike."""
+
+import json
+import secrets
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from bson import ObjectId
+from pymongo import MongoClient
+
+from shared.contracts.auth import WorkspaceChanged
+from shared.contracts.registry import ALL_MESSAGES
+from tests.e2e.marketplace import Marketplace
+from tests.e2e.test_bad_records import READERS, headers_of
+from tests.e2e.topics import Record, produce
+
+SERVICES = tuple(READERS)
+
+
+def path(service: str, *more: str) -> str:
+    return "/".join((f"/api/{service}/v1/operator/dead-letters", *more))
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_an_operator_finds_a_record_that_nobody_could_read_and_closes_it(
+    marketplace: Marketplace, service: str
+) -> None:
+    operator, topic, key = marketplace.operator, READERS[service][0], secrets.token_hex(12)
+    kind = next(message.type_name() for message in ALL_MESSAGES if message.topic.name == topic)
+    produce(marketplace.stack.plan.kafka, [Record(topic, key.encode(), b'{"cut', headers_of(kind))])
+    marketplace.settle()
+
+    (letter,) = operator.call("GET", path(service), params={"key": key, "topic": topic, "type": kind})["items"]
+    tried = operator.call("POST", path(service, letter["id"], "replay"))
+    assert (tried["status"], tried["tries"], tried["reason"]) == ("open", 1, "not-json")
+    order = {"which": {"key": key}, "because": "a stranger's"}
+    assert operator.call("POST", path(service, "discard"), json=order) == {"discarded": 1, "more": False}
+
+    closed = operator.call("GET", path(service, letter["id"]))
+    told = (closed["status"], closed["closed_because"], closed["closed_by"])
+    assert told == ("discarded", "a stranger's", operator.user_id)
+    assert marketplace.admin.send("GET", path(service)).json()["slug"] == "role-required"
+
+
+def test_a_record_that_met_a_bug_is_replayed_once_by_whoever_comes_first(marketplace: Marketplace) -> None:
+    """The repaired handler takes it; a second time it is closed; what is older than the state says so."""
+    known, unknown = marketplace.workspace(), secrets.token_hex(12)
+    marketplace.snapshot(known)
+    marketplace.settle()
+    letters = [_letter(marketplace, unknown, version=1), _letter(marketplace, known, version=0)]
+    operator = marketplace.operator
+
+    first = operator.call("POST", path("notifier", letters[0], "replay"))
+    ran = marketplace.stack.run("notifier", "dead-letters", "replay", *letters)
+    again = operator.call("POST", path("notifier", letters[0], "replay"))
+
+    assert (first["status"], first["closed_by"]) == ("replayed", operator.user_id)
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["letters"] == {letters[0]: "closed", letters[1]: "superseded"}
+    assert again == first
+    assert operator.call("GET", path("notifier", letters[1]))["closed_by"] == "command"
+
+
+def _letter(marketplace: Marketplace, workspace: str, version: int) -> str:
+    """As a release with a bug would have left it."""
+    value: dict[str, Any] = {"version": version, "workspace_id": workspace, "name": "Old", "deleted": True}
+    topic = WorkspaceChanged.topic.name
+    document = {
+        "_id": ObjectId(),
+        "group": f"notifier.{topic}",
+        "topic": topic,
+        "partition": 0,
+        "offset": secrets.randbelow(2**40),
+        "reason": "handler-bug",
+        "detail": "ValueError",
+        "status": "open",
+        "at": datetime.now(UTC),
+        "record": {
+            "key": workspace.encode(),
+            "value": json.dumps(value).encode(),
+            "headers": [[name.encode(), raw] for name, raw in headers_of("WorkspaceChanged")],
+            "timestamp": 0,
+        },
+    }
+    with MongoClient[dict[str, Any]](marketplace.stack.plan.mongo_url) as client:
+        client["souk_notifier"]["dead_letters"].insert_one(document)
+    return str(document["_id"])

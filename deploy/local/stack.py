@@ -102,7 +102,7 @@ class Stack:
             if not processes and name not in self.plan.part_names:
                 raise KeyError(name)
             chosen += processes or [name]
-        return chosen
+        return list(dict.fromkeys(chosen))
 
     def start(self, *names: str) -> None:
         """Start what does not run yet, and wait until all of it was ready once.

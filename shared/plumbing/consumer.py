@@ -19,6 +19,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.envelope import Envelope, Message
+from shared.plumbing import failpoints
 from shared.plumbing.dead_letters import DeadLetters, Fault, passes
 from shared.plumbing.liveness import ConsumerProgress
 from shared.plumbing.metrics import MESSAGE_SECONDS, MESSAGES
@@ -203,6 +204,7 @@ class _Batch:
         self._report(envelopes, outcomes, faults, time.perf_counter() - started)
         if len(records) < SMALL_BATCH:
             await asyncio.sleep(self._subscription.rest)
+        failpoints.reached(failpoints.BEFORE_COMMIT)
 
     async def _handle(
         self, envelopes: list[Envelope[Message]], raw: list[RawRecord], faults: list[Fault]

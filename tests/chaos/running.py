@@ -12,6 +12,7 @@ from random import Random
 
 from deploy.local import ports
 from deploy.local.broker import Broker
+from deploy.local.paths import VAR
 from tests.chaos.addons import AddOns
 from tests.chaos.checker import Violation, check
 from tests.chaos.cluster import Cluster
@@ -75,6 +76,7 @@ async def run(  # noqa: PLR0917 - one run, all of it
     """`before` may change what stands, once everybody is in."""
     began = time.monotonic()
     addon_ports = list(ports.free(f"addon {number}" for number in range(size.addons)).values())
+    well = False
     cluster = Cluster(folder, kafka, addon_ports, large=size.large)
     async with AddOns(addon_ports, Random(seed)) as addons:
         try:
@@ -102,11 +104,12 @@ async def run(  # noqa: PLR0917 - one run, all of it
             finally:
                 database.close()
             violations = check(evidence)
-            if violations:
-                kept = folder.with_name(f"{folder.name}-logs")
+            well = not violations and not left
+        finally:
+            if not well:
+                kept = VAR / "chaos" / f"logs-{seed}"
                 await asyncio.to_thread(shutil.copytree, folder / "log", kept, dirs_exist_ok=True)
                 tell(f"logs are kept in {kept}")
-        finally:
             await asyncio.to_thread(cluster.__exit__, None, None, None)
     seconds = time.monotonic() - began
     answers = summary(load.asked)

@@ -11,11 +11,11 @@ from deploy.local.paths import PROJECT
 from shared.plumbing import failpoints
 from tests.chaos.cluster import Cluster
 from tests.chaos.faults.kinds import Arena, Kind
+from tests.debian import bring
 
 FREEZE_SECONDS = 30.0
 FAILPOINT_SECONDS = 20.0
 CLOCK_SECONDS = 12.0
-FAKETIME = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
 UPGRADE_BASE = Path(__file__).parents[1] / "upgrade-base"
 
 
@@ -76,7 +76,7 @@ async def wrong_clock(minutes: int, arena: Arena) -> str:
     """The process's own clock is off; its monotonic one is not, as on a machine whose date was set wrong."""
     name = arena.random.choice(arena.cluster.services)
     await arena.cluster.stop(name)
-    env = {"LD_PRELOAD": str(FAKETIME[0]), "FAKETIME": f"{minutes:+}m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    env = {"LD_PRELOAD": str(_faketime()[0]), "FAKETIME": f"{minutes:+}m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     await arena.cluster.begin(name, env)
     await arena.cluster.ready([name], 30)
     await asyncio.sleep(CLOCK_SECONDS)
@@ -118,8 +118,13 @@ def _lacks_older(_: Cluster) -> str:
     return f"commit {commit} cannot be checked out here"
 
 
+def _faketime() -> list[Path]:
+    bring("faketime", "faketime")
+    return sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+
+
 def _lacks_faketime(_: Cluster) -> str:
-    return "" if FAKETIME else "libfaketime is not installed"
+    return "" if _faketime() else "libfaketime is not installed"
 
 
 KINDS = (

@@ -55,7 +55,7 @@ def test_kept_promises_have_no_violation() -> None:
 
 
 def change(evidence: Evidence, name: str, **fields: Any) -> None:
-    evidence.documents = [one | fields if one["_id"] == name else one for one in evidence.documents]
+    evidence.documents = [{**one, **fields} if one["_id"] == name else one for one in evidence.documents]
 
 
 def without_document(evidence: Evidence) -> None:

@@ -65,7 +65,7 @@ class Consumers:
     def build_broker(self) -> KafkaBroker:
         """A fresh broker with all subscribers; also what the documentation is generated from."""
         broker = KafkaBroker(
-            self._bootstrap_servers,
+            self._bootstrap_servers.split(","),  # of one text FastStream makes one address
             client_id=f"souk-{self._service}",
             allow_auto_create_topics=False,
             consumer_only=True,

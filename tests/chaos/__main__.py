@@ -6,6 +6,7 @@ broken.
 
 import argparse
 import asyncio
+import signal
 import sys
 import tempfile
 import time
@@ -40,6 +41,7 @@ def main() -> None:
     def tell(line: str) -> None:
         print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # what was started is stopped then
     tell(f"seed {seed}")
     size = Size(installs=options.installs, rate=options.rate, faults=options.faults, seconds=options.minutes * 60)
     with tempfile.TemporaryDirectory(prefix="souk-chaos-") as folder:

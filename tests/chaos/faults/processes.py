@@ -90,10 +90,12 @@ async def older_release(arena: Arena) -> str:
     old = await asyncio.to_thread(_checked_out, arena.cluster)
     names = list(arena.cluster.services)
     arena.random.shuffle(names)
-    for folder in (old, PROJECT):
+    # The older release reads several addresses as one.
+    one_address = {"SOUK_KAFKA_BOOTSTRAP_SERVERS": arena.cluster.stack.plan.found_at(arena.cluster.brokers[0])}
+    for folder, env in ((old, one_address), (PROJECT, {})):
         for name in names:
             await arena.cluster.stop(name)
-            await arena.cluster.begin(name, folder=folder)
+            await arena.cluster.begin(name, env, folder)
             await arena.cluster.ready([name], 30)
     return ", ".join(names)
 

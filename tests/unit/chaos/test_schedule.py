@@ -2,6 +2,8 @@
 
 from collections import Counter
 
+from deploy.local.paths import PROJECT
+from tests.chaos.checker import RULES
 from tests.chaos.schedule import ALL_KINDS, schedule
 
 LONG = {kind.name: kind.most for kind in ALL_KINDS if kind.most <= 5}
@@ -33,3 +35,10 @@ def test_each_fault_is_in_the_lane_of_its_kind() -> None:
     lanes = {kind.name: kind.lane for kind in ALL_KINDS}
 
     assert all(lanes[step.kind] == lane for lane, steps in schedule(7, 60, ALL_KINDS).items() for step in steps)
+
+
+def test_the_documentation_names_every_kind_and_every_rule() -> None:
+    page = (PROJECT / "docs" / "chaos.md").read_text()
+    rules = {f"*{name.replace('_', ' ')}*" for name in RULES}
+
+    assert {one for one in {f"| {kind.name} |" for kind in ALL_KINDS} | rules if one not in page} == set()

@@ -12,6 +12,7 @@ import tempfile
 import time
 from pathlib import Path
 
+from deploy.local import ports
 from deploy.local.broker import Engine, choose
 from tests.chaos import report
 from tests.chaos.faults.kinds import Kind
@@ -41,6 +42,7 @@ def main() -> None:
     def tell(line: str) -> None:
         print(f"{time.monotonic() - began:7.1f} s  {line}", flush=True)
 
+    ports.FREE_RANGE = range(12_000, 20_000)  # minutes pass until all are taken, and tests choose from others
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end"))  # what was started is stopped then
     tell(f"seed {seed}")
     size = Size(installs=options.installs, rate=options.rate, faults=options.faults, seconds=options.minutes * 60)

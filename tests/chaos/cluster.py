@@ -7,8 +7,6 @@ import asyncio
 import signal
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 from deploy.local import ports
 from deploy.local.broker import Broker
@@ -77,17 +75,14 @@ class Cluster:
         self._commands: dict[str, tuple[str, ...]] = {}
         self._lines: Lines | None = None
 
-    def __enter__(self) -> Self:
+    def start(self) -> None:
+        """Everything but the sample add-on. Raises StartError; `close` is due in any case."""
         plan = self.stack.plan
         self._lines = Lines({front: plan.ports[name] for name, front in plan.fronts.items()})
-        try:
-            self.stack.start(*(name for name in plan.part_names if name != "addon"))
-        except BaseException:
-            self.__exit__(None, None, None)
-            raise
-        return self
+        self.stack.start(*(name for name in plan.part_names if name != "addon"))
 
-    def __exit__(self, kind: type[BaseException] | None, _: BaseException | None, __: TracebackType | None) -> None:
+    def close(self) -> None:
+        """Stop everything and delete the folder."""
         self.stack.destroy()
         if self._lines is not None:
             self._lines.close()

@@ -80,7 +80,7 @@ async def run(  # noqa: PLR0917 - one run, all of it
     cluster = Cluster(folder, kafka, addon_ports, large=size.large)
     async with AddOns(addon_ports, Random(seed)) as addons:
         try:
-            await asyncio.to_thread(cluster.__enter__)
+            await asyncio.to_thread(cluster.start)
             world = await asyncio.to_thread(people, cluster.stack, addons, size.admins, size.workspaces)
             tell(f"everybody is in after {time.monotonic() - began:.0f} s")
             if before is not None:
@@ -110,7 +110,7 @@ async def run(  # noqa: PLR0917 - one run, all of it
                 kept = VAR / "chaos" / f"logs-{seed}"
                 await asyncio.to_thread(shutil.copytree, folder / "log", kept, dirs_exist_ok=True)
                 tell(f"logs are kept in {kept}")
-            await asyncio.to_thread(cluster.__exit__, None, None, None)
+            await asyncio.to_thread(cluster.close)
     seconds = time.monotonic() - began
     answers = summary(load.asked)
     return Result(seed, evidence, violations, nemesis.deeds, nemesis.not_run, left, seconds, answers)

@@ -27,7 +27,7 @@ SIZE = Size(installs=400, rate=3, faults=25, seconds=100, large=False, admins=2,
     ],
 )
 async def test_a_broken_build_is_caught(
-    tmp_path: Path, build: str, service: str, kinds: list[Kind], rules: set[str]
+    run_folder: Path, build: str, service: str, kinds: list[Kind], rules: set[str]
 ) -> None:
     async def break_it(cluster: Cluster) -> None:
         names = [name for name in cluster.services if name.startswith(service)]
@@ -36,6 +36,6 @@ async def test_a_broken_build_is_caught(
             await cluster.begin(name, before=("-m", "tests.chaos.broken", build))
         assert await cluster.ready(names) == []
 
-    result = await run(tmp_path / "stack", choose(Engine.APACHE), fresh_seed(), SIZE, kinds, print, break_it)
+    result = await run(run_folder / f"chaos-{build}", choose(Engine.APACHE), fresh_seed(), SIZE, kinds, print, break_it)
 
     assert rules & {one.rule for one in result.violations}, report.told(result)

@@ -17,10 +17,10 @@ KINDS = [kind for kind in processes.KINDS if kind.name.startswith(("kill", "SIGT
 SIZE = Size(installs=1_000, rate=2, faults=20, seconds=90, large=False, admins=2, workspaces=40, addons=4)
 
 
-async def test_ninety_seconds_of_kills_lose_double_and_strand_nothing(tmp_path: Path) -> None:
+async def test_ninety_seconds_of_kills_lose_double_and_strand_nothing(run_folder: Path) -> None:
     seed = fresh_seed()
 
-    result = await run(tmp_path / "stack", choose(Engine.APACHE), seed, SIZE, KINDS, print)
+    result = await run(run_folder / "chaos", choose(Engine.APACHE), seed, SIZE, KINDS, print)
 
     assert result.violations == [], report.told(result)
     assert result.left == {}, report.told(result)

@@ -5,6 +5,7 @@ import os
 
 import httpx._config
 import httpx._transports.default
+import structlog
 from hypothesis import HealthCheck, settings
 
 from tests.waiting import PATIENCE_SECONDS
@@ -22,3 +23,6 @@ def tune() -> None:
     setattr(httpx._transports.default, "create_ssl_context", functools.cache(httpx._config.create_ssl_context))  # noqa: B010 - no public name
     # Kafka's JVM lives for minutes here, so compiling quickly is worth more than compiling well.
     os.environ.setdefault("LOCAL_KAFKA_JAVA_OPTIONS", "-Xms128m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1")
+    # The default renders every exception with all its locals, which takes seconds each.
+    plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
+    structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])

@@ -25,6 +25,8 @@ from tests.openid_provider import OpenIdProvider, running
 # What takes a minute in production takes a second or two here. Limits against abuse are not what is tried here,
 # and all tests come from one address.
 QUICK = {
+    "AUTH_PASSWORD_MEMORY_KIB": "8192",
+    "AUTH_PASSWORD_PASSES": "1",
     "AUTH_ACCESS_TOKEN_SECONDS": "90",
     "AUTH_NETWORK_REQUESTS_PER_MINUTE": "100000",
     "AUTH_LOG_INS_PER_MINUTE": "1000",

@@ -12,6 +12,7 @@ from deploy.local.stack import Stack
 SERVICES = ("auth", "catalog", "installer", "notifier")
 
 
+@pytest.mark.slow
 @pytest.mark.apache
 def test_the_story_ends_the_same_although_every_service_is_killed_in_it(killable: Stack) -> None:
     steps: list[str] = []

@@ -42,6 +42,7 @@ from shared.plumbing.settings import PlatformSettings
 from shared.rules.install import AddOnFacts
 from tests.users import PUBLIC_URL, bearer, new_id, trust_test_users
 
+CHANGES_PER_MINUTE = 12  # enough for all tests but those that reach the limit, and reached soon
 MASTER_KEY = base64.b64encode(b"m" * 32).decode()
 MANIFEST: dict[str, Any] = {
     "key": "timer",
@@ -225,7 +226,9 @@ async def installer(database: Database, mongo_url: str, clock: DatabaseClock) ->
         kafka_bootstrap_servers="127.0.0.1:1",
         users_jwks_url="http://127.0.0.1:1/jwks",
     )
-    settings = InstallerSettings(mongo_database=database.name, master_key=MASTER_KEY)
+    settings = InstallerSettings(
+        mongo_database=database.name, master_key=MASTER_KEY, changes_per_minute=CHANGES_PER_MINUTE
+    )
     known = Known(database)
     store = InstallationStore(database, Saga(settings), clock)
     keys = AddOnKeys(database, Sealer(MASTER_KEY), clock)

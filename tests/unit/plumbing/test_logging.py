@@ -36,12 +36,13 @@ class Log:
 def output() -> Iterator[Log]:
     root = logging.getLogger()
     handlers, level = root.handlers[:], root.level
+    before = structlog.get_config()
     log = Log()
     configure_logging("shop", "INFO", "json", log.stream)
     structlog.contextvars.clear_contextvars()
     yield log
     structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
+    structlog.configure(**before)
     logging.captureWarnings(capture=False)
     root.handlers[:] = handlers
     root.setLevel(level)

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import signal
 import subprocess
 from functools import partial
@@ -17,6 +18,7 @@ FREEZE_SECONDS = 30.0
 READY_SECONDS = 60.0
 FAILPOINT_SECONDS = 15.0
 CLOCK_SECONDS = 12.0
+OLDER_FIELDS = ("id", "label", "issuer", "client_id", "client_secret", "product", "trusted_email", "directory_token")
 UPGRADE_BASE = Path(__file__).parents[1] / "upgrade-base"
 
 
@@ -102,14 +104,23 @@ async def older_release(arena: Arena) -> str:
     old = await asyncio.to_thread(_checked_out, arena.cluster)
     names = list(arena.cluster.services)
     arena.random.shuffle(names)
-    # The older release reads several addresses as one.
-    one_address = {"SOUK_KAFKA_BOOTSTRAP_SERVERS": arena.cluster.stack.plan.found_at(arena.cluster.brokers[0])}
-    for folder, env in ((old, one_address), (PROJECT, {})):
+    for folder in (old, PROJECT):
         for name in names:
             await arena.cluster.stop(name)
-            await arena.cluster.begin(name, env, folder)
+            await arena.cluster.begin(name, _older_settings(arena.cluster, name) if folder is old else {}, folder)
             await arena.cluster.ready([name], 30)
     return ", ".join(names)
+
+
+def _older_settings(cluster: Cluster, name: str) -> dict[str, str]:
+    """What the older release cannot read as it is: several addresses of Kafka, and newer fields of a provider."""
+    plan = cluster.stack.plan
+    settings = {"SOUK_KAFKA_BOOTSTRAP_SERVERS": plan.found_at(plan.kafkas[0])}
+    given = json.loads(cluster.stack.parts[name].env.get("AUTH_PROVIDERS", "[]"))
+    if given:
+        known = [{field: one[field] for field in OLDER_FIELDS} for one in given]
+        settings["AUTH_PROVIDERS"] = json.dumps(known)
+    return settings
 
 
 def _checked_out(cluster: Cluster) -> Path:

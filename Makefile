@@ -1,6 +1,6 @@
 # `make` prints what there is. Recipes call `deploy.local` for everything that needs more than a line.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench operator
+.PHONY: help demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench chaos chaos-long operator
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCAL  := $(PYTHON) -m deploy.local
@@ -68,6 +68,14 @@ lock: ## write the hashed requirements/*.txt from the pyproject.toml files
 bench: ## measure on Apache Kafka, and print the figures (ARGS="--only preflight --rounds 1")
 	@LOCAL_KAFKA=apache $(LOCAL) setup
 	LOCAL_KAFKA=apache $(VENV)/python -m benchmarks $(ARGS)
+
+chaos: ## hurt everything under load and look whether an install was lost, doubled or stranded (SEED=n repeats a run)
+	@LOCAL_KAFKA=apache $(LOCAL) setup
+	$(VENV)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(ARGS)
+
+chaos-long: ## the same with 10,000 installs and 200 faults (SEED=n)
+	@LOCAL_KAFKA=apache $(LOCAL) setup
+	$(VENV)/python -m tests.chaos --installs 10000 --rate 6 --faults 200 --minutes 38 $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 operator: ## make somebody an operator of the running stack (EMAIL=ada@example.org)
 	@$(if $(EMAIL),,$(error Whom? make operator EMAIL=ada@example.org))

@@ -14,16 +14,17 @@ INSTALL_SECONDS = 900
 
 def program(name: str, package: str) -> str:
     """Where it is. Fails the test with the command that brings it, if this machine lacks it."""
-    found = shutil.which(name) or _install(name, package)
+    found = bring(name, package)
     if not found:
         pytest.fail(f"This test needs {name}. On Debian or Ubuntu: sudo apt-get install -y {package}")
     return found
 
 
-def _install(name: str, package: str) -> str | None:
+def bring(name: str, package: str) -> str | None:
+    """Where it is now, installed if need be and if this is Debian and we are root; None if it cannot be had."""
     apt_get = shutil.which("apt-get")
-    if os.geteuid() != 0 or not apt_get:
-        return None
+    if shutil.which(name) or os.geteuid() != 0 or not apt_get:
+        return shutil.which(name)
     with (Path(tempfile.gettempdir()) / "souk-tests-apt.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # the workers of a run may want the same
         if not shutil.which(name):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from deploy.local import jars
 from deploy.local.broker import Engine
-from deploy.local.part import Part
+from deploy.local.part import Part, nothing
 from deploy.local.paths import JARS, PROJECT, VENV, venv_program
 from deploy.local.plan import Plan
 from deploy.local.ports import HOST
@@ -22,9 +22,10 @@ JAVA_OPTIONS = "-Xms128m -Xmx384m -XX:+UseSerialGC -XX:TieredStopAtLevel=1"
 LOG_CONFIGURATION = PROJECT / "deploy" / "local" / "kafka" / "log4j2.properties"
 
 
-def mongo(plan: Plan) -> Part:
-    address, port = f"{HOST}:{plan.ports['mongo']}", plan.ports["mongo"]
-    data = plan.data / "mongo"
+def mongo(plan: Plan, name: str = "mongo") -> Part:
+    address, port = f"{HOST}:{plan.ports[name]}", plan.ports[name]
+    data = plan.data / name
+    others = [plan.found_at(it) for it in plan.mongods]
     program = mongod_program()
     command = [
         *(program, "--replSet", "rs0", "--bind_ip", HOST, "--port", str(port), "--dbpath", str(data)),
@@ -37,17 +38,17 @@ def mongo(plan: Plan) -> Part:
     ]
 
     def initiate() -> None:
-        _run([str(venv_program("python")), "-m", "deploy.local.replica_set", address], "mongo")
+        _run([str(venv_program("python")), "-m", "deploy.local.replica_set", address, *others], name)
 
     return Part(
-        name="mongo",
+        name=name,
         command=tuple(command),
-        ports=("mongo",),
+        ports=(name,),
         ready=lambda: port_answers(HOST, port),
         env=dict(os.environ),
         before=lambda: data.mkdir(parents=True, exist_ok=True),
-        after=initiate,
-        about=f"MongoDB {_mongod_version(program)} (replica set of one)",
+        after=initiate if name == "mongo" else nothing,  # the first one makes all of them a set
+        about=f"MongoDB {_mongod_version(program)} (replica set of {plan.members})",
     )
 
 
@@ -65,19 +66,19 @@ def _mongod_version(program: str) -> str:
     return told.partition("db version v")[2].split("\n")[0] or "?"
 
 
-def kafka(plan: Plan) -> Part | None:
-    """None when the broker is somebody else's."""
+def kafka(plan: Plan) -> list[Part]:
+    """The brokers; none when they are somebody else's."""
     match plan.broker.engine:
         case Engine.APACHE:
-            return _apache(plan)
+            return [_apache(plan, name) for name in plan.kafkas]
         case Engine.EMBEDDED:
-            return _embedded(plan)
+            return [_embedded(plan)]
         case Engine.EXTERNAL:
-            return None
+            return []
 
 
-def _apache(plan: Plan) -> Part:
-    data, port = plan.data / "kafka", plan.ports["kafka"]
+def _apache(plan: Plan, name: str) -> Part:
+    data, port = plan.data / name, plan.ports[name]
     properties = data / "server.properties"
     java = (
         "java",
@@ -88,16 +89,15 @@ def _apache(plan: Plan) -> Part:
 
     def format_storage() -> None:
         data.mkdir(parents=True, exist_ok=True)
-        properties.write_text(_properties(plan, data / "log"))
+        properties.write_text(_properties(plan, name, data / "log"))
         if not (data / "log" / "meta.properties").exists():
-            cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-            command = ["kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", f"--config={properties}"]
-            _run([*java, *command], "kafka")
+            command = ["kafka.tools.StorageTool", "format", f"--cluster-id={_cluster(plan)}", f"--config={properties}"]
+            _run([*java, *command], name)
 
     return Part(
-        name="kafka",
+        name=name,
         command=(*java, "kafka.Kafka", str(properties)),
-        ports=("kafka", "kafka_controller"),
+        ports=(name, f"{name}_controller"),
         ready=lambda: port_answers(HOST, port),
         env=dict(os.environ),
         before=format_storage,
@@ -105,22 +105,32 @@ def _apache(plan: Plan) -> Part:
     )
 
 
-def _properties(plan: Plan, log: Path) -> str:
-    port, controller = plan.ports["kafka"], plan.ports["kafka_controller"]
+def _cluster(plan: Plan) -> str:
+    """One id for all brokers of a plan."""
+    kept = plan.data / "cluster"
+    if not kept.exists():
+        kept.write_text(base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("="))
+    return kept.read_text()
+
+
+def _properties(plan: Plan, name: str, log: Path) -> str:
+    port, controller = plan.ports[name], plan.ports[f"{name}_controller"]
+    voters = (f"{number}@{HOST}:{plan.ports[f'{it}_controller']}" for number, it in enumerate(plan.kafkas, start=1))
     return f"""\
 process.roles=broker,controller
-node.id=1
-controller.quorum.voters=1@{HOST}:{controller}
+node.id={plan.kafkas.index(name) + 1}
+controller.quorum.voters={",".join(voters)}
 controller.listener.names=CONTROLLER
 listeners=PLAINTEXT://{HOST}:{port},CONTROLLER://{HOST}:{controller}
-advertised.listeners=PLAINTEXT://{HOST}:{port}
+advertised.listeners=PLAINTEXT://{plan.found_at(name)}
 log.dirs={log}
 # Topics are made by our command, with the partitions and the retention that they need.
 auto.create.topics.enable=false
 # A group of one broker need not wait for more members to come.
 group.initial.rebalance.delay.ms=0
 offsets.topic.num.partitions=6
-offsets.topic.replication.factor=1
+offsets.topic.replication.factor={plan.brokers}
+min.insync.replicas={max(1, plan.brokers - 1)}
 transaction.state.log.num.partitions=6
 transaction.state.log.replication.factor=1
 transaction.state.log.min.isr=1

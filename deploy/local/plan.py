@@ -15,6 +15,7 @@ SERVICES = ("auth", "catalog", "installer", "notifier")
 SPLIT_ROLES = ("api", "worker")
 # Second replicas listen ten higher; the worker of a split service five higher.
 REPLICA_STEP, WORKER_STEP = 10, 5
+NODE_STEP = 10  # between brokers, and between the members of a replica set
 
 
 @dataclass(frozen=True)
@@ -46,6 +47,10 @@ class Plan:
     ports: dict[str, int]
     env: dict[str, str] = field(default_factory=dict)
     mongod_options: tuple[str, ...] = ()
+    brokers: int = 1
+    members: int = 1  # of MongoDB's replica set
+    fronts: dict[str, int] = field(default_factory=dict)
+    """By the name of a port: where others find it, if something stands in front, such as a proxy that cuts lines."""
 
     @classmethod
     def make(
@@ -58,16 +63,22 @@ class Plan:
         replicas: Mapping[str, int] | None = None,
         env: Mapping[str, str] | None = None,
         mongod_options: tuple[str, ...] = (),
+        processes: tuple[Process, ...] = (),
+        brokers: int = 1,
+        members: int = 1,
+        fronted: bool = False,
     ) -> Self:
         """`env` goes to every process of ours and wins over everything else.
 
+        `processes` names those of the services one by one, in place of `split` and `replicas`. `fronted` gives each
+        broker and member a second port, at which others find it; somebody has to listen there.
         Raises ValueError for a port setting that is no port, or a replica count of an unknown service.
         """
         replicas = replicas or {}
         if unknown := set(replicas) - set(SERVICES):
             raise ValueError(f"no service is named {', '.join(sorted(unknown))}")
         roles = SPLIT_ROLES if split else ("all",)
-        processes = tuple(
+        processes = processes or tuple(
             Process(service, role, number)
             for service in SERVICES
             for number in range(1, replicas.get(service, 1) + 1)
@@ -77,13 +88,37 @@ class Plan:
         for process in processes:
             fixed[process.name] = fixed[process.service] + process.step
             fixed[f"{process.name}_internal"] = fixed[f"{process.service}_internal"] + process.step
+        for name in (*_numbered("mongo", members), *_numbered("kafka", brokers)):
+            kind, _, number = name.partition("-")
+            fixed[name] = fixed[kind] + NODE_STEP * (int(number or 1) - 1)
+            if kind == "kafka":
+                fixed[f"{name}_controller"] = fixed["kafka_controller"] + fixed[name] - fixed["kafka"]
         chosen = local_ports.free(fixed) if free_ports else fixed
-        return cls(folder.resolve(), broker, processes, chosen, dict(env or {}), mongod_options)
+        seen = [*_numbered("mongo", members), *_numbered("kafka", brokers)] if fronted else []
+        return cls(
+            *(folder.resolve(), broker, processes, chosen, dict(env or {}), mongod_options, brokers, members),
+            fronts=local_ports.free(seen),
+        )
 
     @property
     def part_names(self) -> tuple[str, ...]:
         """Of everything that may run, in the order of its start."""
-        return ("mongo", "kafka", "mail", *(it.name for it in self.processes), "product", "addon", "gateway")
+        services = (it.name for it in self.processes)
+        return (*self.mongods, *self.kafkas, "mail", *services, "product", "addon", "gateway")
+
+    @property
+    def mongods(self) -> tuple[str, ...]:
+        """As in `mongo`, `mongo-2`."""
+        return _numbered("mongo", self.members)
+
+    @property
+    def kafkas(self) -> tuple[str, ...]:
+        """As in `kafka`, `kafka-2`."""
+        return _numbered("kafka", self.brokers)
+
+    def found_at(self, name: str) -> str:
+        """HOST:PORT at which others find a broker or a member."""
+        return f"{HOST}:{self.fronts.get(name, self.ports[name])}"
 
     @property
     def data(self) -> Path:
@@ -96,7 +131,7 @@ class Plan:
 
     @property
     def mongo_url(self) -> str:
-        return f"mongodb://{HOST}:{self.ports['mongo']}/?replicaSet=rs0"
+        return f"mongodb://{','.join(map(self.found_at, self.mongods))}/?replicaSet=rs0"
 
     @property
     def kafka_name(self) -> str:
@@ -106,7 +141,7 @@ class Plan:
     def kafka(self) -> str:
         if self.broker.engine is Engine.EXTERNAL:
             return self.broker.address
-        return f"{HOST}:{self.ports['kafka']}"
+        return ",".join(map(self.found_at, self.kafkas))
 
     @property
     def mail_url(self) -> str:
@@ -142,7 +177,14 @@ class Plan:
             ports=kept["ports"],
             env=kept["env"],
             mongod_options=tuple(kept["mongod_options"]),
+            brokers=kept.get("brokers", 1),
+            members=kept.get("members", 1),
+            fronts=kept.get("fronts", {}),
         )
+
+
+def _numbered(name: str, count: int) -> tuple[str, ...]:
+    return tuple(name if number == 1 else f"{name}-{number}" for number in range(1, count + 1))
 
 
 def replicas_from(env: Mapping[str, str] = os.environ) -> dict[str, int]:

@@ -25,12 +25,11 @@ from deploy.local import applications, infrastructure, ports
 from deploy.local.broker import Broker, Engine, choose
 from deploy.local.part import Part
 from deploy.local.paths import PROJECT
-from deploy.local.plan import SERVICES, Plan
+from deploy.local.plan import SERVICES, Plan, Process
 from deploy.local.process import Daemon, StartError
 from deploy.local.starting import start_all
 from deploy.local.waiting import say
 
-INFRASTRUCTURE = ("mongo", "kafka")
 STOP_SECONDS = 30.0
 TOPICS = PROJECT / "shared" / "contracts" / "topics.py"
 
@@ -52,9 +51,14 @@ class Stack:
         replicas: Mapping[str, int] | None = None,
         env: Mapping[str, str] | None = None,
         mongod_options: tuple[str, ...] = (),
+        processes: tuple[Process, ...] = (),
+        brokers: int = 1,
+        members: int = 1,
+        fronted: bool = False,
     ) -> Self:
         """Describe a stack; nothing starts yet. `kafka` is as LOCAL_KAFKA, or a decision made before.
 
+        The rest is as in `Plan.make`.
         Raises StartError when that Kafka cannot be had.
         """
         broker = choose(kafka) if isinstance(kafka, str) else kafka
@@ -66,15 +70,24 @@ class Stack:
             replicas=replicas,
             env=env,
             mongod_options=mongod_options,
+            processes=processes,
+            brokers=brokers,
+            members=members,
+            fronted=fronted,
         )
         return cls(plan)
 
     @cached_property
     def parts(self) -> dict[str, Part]:
         """Every part by name, in the order in which they start."""
-        brokers = [it for it in (infrastructure.kafka(self.plan),) if it]
-        every = [infrastructure.mongo(self.plan), *brokers, *applications.all_of(self.plan)]
+        mongods = [infrastructure.mongo(self.plan, name) for name in self.plan.mongods]
+        every = [*mongods, *infrastructure.kafka(self.plan), *applications.all_of(self.plan)]
         return {part.name: part for part in every}
+
+    @property
+    def infrastructure(self) -> tuple[str, ...]:
+        """What everything else stands on."""
+        return (*self.plan.mongods, *self.plan.kafkas)
 
     def daemon(self, name: str) -> Daemon:
         return Daemon(name, self.plan.folder / "run" / f"{name}.pid", self.plan.folder / "log" / f"{name}.log")
@@ -89,7 +102,7 @@ class Stack:
             if not processes and name not in self.plan.part_names:
                 raise KeyError(name)
             chosen += processes or [name]
-        return chosen
+        return list(dict.fromkeys(chosen))
 
     def start(self, *names: str) -> None:
         """Start what does not run yet, and wait until all of it was ready once.
@@ -103,8 +116,8 @@ class Stack:
             asleep = [part for part, daemon in unready if not daemon.pid()]
             ports.refuse_taken({port: self.plan.ports[port] for part in asleep for port in part.ports})
             self.plan.save()
-            start_all([it for it in unready if it[0].name in INFRASTRUCTURE], self.plan.ports)
-            others = [it for it in unready if it[0].name not in INFRASTRUCTURE]
+            start_all([it for it in unready if it[0].name in self.infrastructure], self.plan.ports)
+            others = [it for it in unready if it[0].name not in self.infrastructure]
             if any(part.name.startswith(SERVICES) for part, _ in others):
                 self.create_topics()
             start_all(others, self.plan.ports)
@@ -141,8 +154,8 @@ class Stack:
     def destroy(self) -> None:
         """Stop everything at once and delete the folder: data, logs, secrets."""
         self.resume()
-        self.kill(*(name for name in self.expand() if name not in INFRASTRUCTURE))
-        self.stop(*INFRASTRUCTURE)
+        self.kill(*(name for name in self.expand() if name not in self.infrastructure))
+        self.stop(*self.infrastructure)
         shutil.rmtree(self.plan.folder, ignore_errors=True)
 
     def running(self) -> dict[str, int]:
@@ -195,5 +208,5 @@ def _last_first(names: list[str]) -> list[list[str]]:
     rank = {"gateway": 0, "kafka": 2, "mongo": 3}
     groups: dict[int, list[str]] = {}
     for name in names:
-        groups.setdefault(rank.get(name, 1), []).append(name)
+        groups.setdefault(rank.get(name.partition("-")[0], 1), []).append(name)
     return [groups[number] for number in sorted(groups)]

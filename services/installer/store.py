@@ -31,6 +31,7 @@ from services.installer.storage.requests import (
     Present,
     Requests,
 )
+from shared.plumbing import failpoints
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Unavailable
@@ -237,7 +238,9 @@ class InstallationStore(InstallationQueries):
         if lost_sight:
             await self.attempts.record(lost_sight)
         mark = secrets.token_hex(8)
+        failpoints.reached(failpoints.BEFORE_WRITE)
         outcome = await self.collection.bulk_write([_operation(each, now, mark) for each in folds], ordered=False)
+        failpoints.reached(failpoints.AFTER_WRITE)
         lost: set[str] = set()
         if outcome.matched_count < len(folds):
             ids = [each.before.id for each in folds if each.changed]

@@ -22,6 +22,7 @@ from services.notifier.store import Views
 from services.notifier.timers import Bell, work_off
 from shared.contracts.auth import SEALED_ADDRESS, SEALED_LINK
 from shared.contracts.reasons import FailureReason
+from shared.plumbing import failpoints
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Document
 from shared.plumbing.sealing import SealBroken, Sealer, SealExpired
@@ -107,7 +108,9 @@ class Postman:
                             return True  # another process may have them by now
                         mail, message = waiting.pop(0)
                         try:
+                            failpoints.reached(failpoints.BEFORE_MAIL)
                             await connection.send(message)
+                            failpoints.reached(failpoints.AFTER_MAIL)
                         except MailRefused as exc:
                             await self._end(mail, MailState.FAILED, str(exc))
                         except MailDelayed as exc:

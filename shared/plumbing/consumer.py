@@ -19,6 +19,7 @@ from faststream.kafka import KafkaBroker
 from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.envelope import Envelope, Message
+from shared.plumbing import failpoints
 from shared.plumbing.dead_letters import DeadLetters, Fault, passes
 from shared.plumbing.liveness import ConsumerProgress
 from shared.plumbing.metrics import COMMIT_FAILURES, MESSAGE_SECONDS, MESSAGES, REBALANCES
@@ -83,7 +84,7 @@ class Consumers:
     def build_broker(self) -> KafkaBroker:
         """A fresh broker with all subscribers; also what the documentation is generated from."""
         broker = KafkaBroker(
-            self._bootstrap_servers,
+            self._bootstrap_servers.split(","),  # of one text FastStream makes one address
             client_id=f"souk-{self._service}",
             allow_auto_create_topics=False,
             consumer_only=True,
@@ -223,6 +224,7 @@ class _Batch:
         self._report(envelopes, outcomes, faults, time.perf_counter() - started)
         if len(records) < SMALL_BATCH:
             await asyncio.sleep(self._subscription.rest)
+        failpoints.reached(failpoints.BEFORE_COMMIT)
 
     async def _handle(
         self, envelopes: list[Envelope[Message]], raw: list[RawRecord], faults: list[Fault]

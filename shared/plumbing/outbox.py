@@ -20,6 +20,7 @@ import structlog
 from pymongo import IndexModel, UpdateOne
 
 from shared.contracts.envelope import Envelope, Message
+from shared.plumbing import failpoints
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Collection, Document
 from shared.plumbing.producer import Producer, ProducerUnavailableError
@@ -226,7 +227,9 @@ class OutboxRelay:
             del self._sent[document_id]
         try:
             if sent:
+                failpoints.reached(failpoints.BEFORE_CLEARING)
                 await self._on_sent(sent)
+                failpoints.reached(failpoints.AFTER_CLEARING)
         except Exception as exc:  # noqa: BLE001 - the sweeper sends them again, as duplicates
             log.warning("outbox_not_cleared", collection=self._collection.name, error=type(exc).__name__)
         if self._sent and self._clearing is None and not everything:
@@ -247,6 +250,7 @@ class OutboxRelay:
                 await self._producer.send(_record(entry))
             except ProducerUnavailableError:
                 break
+            failpoints.reached(failpoints.AFTER_SENDING)
             sent.append(entry["id"])
         return sent
 

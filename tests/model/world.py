@@ -11,7 +11,8 @@ from pydantic import SecretStr
 
 from services.installer.saga.inputs import CancelAsked, Input, InstallAsked, RetryAsked, UninstallAsked
 from services.installer.settings import InstallerSettings
-from services.installer.store import INDEXES, AlreadyLive, InstallationStore
+from services.installer.storage.indexes_store import INDEXES
+from services.installer.store import AlreadyLive, InstallationStore
 from shared.contracts import topics
 from shared.contracts.auth import Plan, Role, WorkspaceAdmin, WorkspaceChanged, WorkspaceChecked
 from shared.contracts.catalog import AddOnPublished

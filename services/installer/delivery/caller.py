@@ -10,6 +10,7 @@ from services.installer.delivery import answers
 from services.installer.delivery.prepared import NotCallableError, Signer
 from services.installer.domain import Installation
 from services.installer.saga.inputs import Answer
+from shared.plumbing import failpoints
 from shared.plumbing.clock import Clock
 from shared.plumbing.outgoing import OutgoingClient, OutgoingError
 
@@ -49,6 +50,7 @@ class Caller:
         def before_send() -> None:
             if time.monotonic() > send_by:
                 raise LeaseOverError
+            failpoints.reached(failpoints.BEFORE_CALL)
 
         started = time.monotonic()
         try:
@@ -63,6 +65,7 @@ class Caller:
             )
         except OutgoingError as error:
             return answers.of_error(error, timedelta(seconds=time.monotonic() - started))
+        failpoints.reached(failpoints.AFTER_CALL)
         return answers.of_response(one.call.kind, response, self._clock.now())
 
     async def probe(self, url: str) -> Answer:

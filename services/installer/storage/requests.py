@@ -9,6 +9,7 @@ from services.installer.saga.decide import Saga
 from services.installer.saga.inputs import InstallAsked
 from services.installer.storage import updates
 from services.installer.storage.documents import from_document
+from shared.plumbing import failpoints
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Unavailable
@@ -95,7 +96,9 @@ class Requests:
         """Insert; returns the positions of those that met an index."""
         now = self._clock.now()
         made = [self._made(asked, generation, now) for _, asked, generation in attempts]
+        failpoints.reached(failpoints.BEFORE_WRITE)
         refused = await insert_new(self._collection, [document for _, document in made])
+        failpoints.reached(failpoints.AFTER_WRITE)
         for number, (position, _, _) in enumerate(attempts):
             if number not in refused:
                 one = made[number][0]

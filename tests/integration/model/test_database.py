@@ -18,7 +18,8 @@ from services.installer.saga.inputs import (
     Lease,
     Surroundings,
 )
-from services.installer.store import INDEXES, AlreadyLive, Inserted, InstallationStore, Present
+from services.installer.storage.indexes_store import INDEXES
+from services.installer.store import AlreadyLive, Inserted, InstallationStore, Present
 from shared.contracts.auth import Plan, Role, WorkspaceChecked
 from shared.plumbing import mongo
 from shared.plumbing.mongo import duplicate_indexes, insert_new

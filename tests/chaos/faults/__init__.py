@@ -1,0 +1,1 @@
+"""Every kind of fault: how it is begun, and how it is undone."""

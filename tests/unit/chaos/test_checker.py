@@ -1,0 +1,228 @@
+"""The checker finds each violation in evidence that was made up, and none in a run that kept all promises."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tests.chaos.checker import EVENTS, RULES, check
+from tests.chaos.evidence import Asked, Call, Evidence, Mail, Told
+
+ADA = "a" * 24
+ONE, TWO, BAD = "1" * 24, "2" * 24, "3" * 24
+
+
+def document(name: str, **more: Any) -> dict[str, Any]:
+    ended = {"state": "INSTALLED", "outcome": "installed", "cleanup": "none", "live": True, "generation": 1, "seq": 2}
+    return {"_id": name, "workspace_id": "w", "addon_key": name, "user_id": ADA} | ended | more
+
+
+def told(name: str, seq: int, kind: str, offset: int, **more: Any) -> Told:
+    return Told(EVENTS, 0, offset, f"{name}:{seq}", kind, seq, {"installation_id": name} | more)
+
+
+def call(name: str, kind: str, number: int, at: float, status: int | None = 200) -> Call:
+    return Call(name, kind, f"{name}-{kind}-{number}", "bytes", at, status, at + 0.1)
+
+
+def good() -> Evidence:
+    """ONE is installed; TWO was installed and removed; BAD was refused after an attempt that may have been seen."""
+    evidence = Evidence(addresses={ADA: "ada@x"})
+    evidence.asked = [Asked("install", ADA, 202, name, f"key-{name}") for name in (ONE, TWO, BAD)]
+    evidence.asked += [Asked("install", ADA, 0, "", f"key-{ONE}"), Asked("uninstall", ADA, 202, TWO)]
+    evidence.documents = [
+        document(ONE),
+        document(TWO, state="UNINSTALLED", cleanup="closed", live=False, seq=3),
+        document(BAD, state="FAILED", outcome="failed", cleanup="closed", live=False, reason="addon-refused"),
+    ]
+    ends = {ONE: ["AddOnInstalled"], TWO: ["AddOnInstalled", "AddOnUninstalled"], BAD: ["InstallFailed"]}
+    for name, kinds in ends.items():
+        for seq, kind in enumerate(["InstallRequested", *kinds], start=1):
+            evidence.told.append(told(name, seq, kind, len(evidence.told)))
+    evidence.told.append(told(ONE, 1, "InstallRequested", 99))  # a duplicate, after its successor
+    evidence.calls = [
+        *(call(ONE, "INSTALLED", 1, 1.0), call(TWO, "INSTALLED", 1, 0.5), call(TWO, "DELETED", 2, 5.0)),
+        *(call(BAD, "INSTALLED", 1, 1.0, None), call(BAD, "INSTALLED", 1, 2.0, 403), call(BAD, "DELETED", 2, 3.0)),
+    ]
+    evidence.mails = [Mail("ada@x", "<1>", frozenset({ONE, TWO})), Mail("ada@x", "<2>", frozenset({BAD}))]
+    evidence.mails.append(evidence.mails[0])  # the server was told twice
+    return evidence
+
+
+def test_kept_promises_have_no_violation() -> None:
+    assert check(good()) == []
+
+
+def change(evidence: Evidence, name: str, **fields: Any) -> None:
+    evidence.documents = [{**one, **fields} if one["_id"] == name else one for one in evidence.documents]
+
+
+def without_document(evidence: Evidence) -> None:
+    evidence.documents.pop()
+
+
+def without_request_event(evidence: Evidence) -> None:
+    evidence.told = [one for one in evidence.told if (one.installation, one.seq) != (ONE, 1)]
+
+
+def two_ids_for_one_key(evidence: Evidence) -> None:
+    evidence.asked.append(Asked("install", ADA, 202, TWO, f"key-{ONE}"))
+
+
+def two_outcomes(evidence: Evidence) -> None:
+    evidence.told.append(told(ONE, 3, "InstallFailed", 50))
+    change(evidence, ONE, seq=3)
+
+
+def outcome_without_event(evidence: Evidence) -> None:
+    evidence.told = [one for one in evidence.told if (one.installation, one.seq) != (ONE, 2)]
+
+
+def event_against_document(evidence: Evidence) -> None:
+    change(evidence, ONE, outcome="failed", state="FAILED", cleanup="owed", due_at=1)
+
+
+def one_id_two_facts(evidence: Evidence) -> None:
+    evidence.told.append(told(ONE, 2, "InstallFailed", 50))
+
+
+def wrong_order(evidence: Evidence) -> None:
+    evidence.told = [replace(one, offset=-one.offset) for one in evidence.told]
+
+
+def a_gap(evidence: Evidence) -> None:
+    change(evidence, ONE, seq=4)
+
+
+def event_of_nobody(evidence: Evidence) -> None:
+    evidence.told.append(told("9" * 24, 1, "InstallRequested", 50))
+
+
+def removed_untold(evidence: Evidence) -> None:
+    evidence.told = [one for one in evidence.told if one.type != "AddOnUninstalled"]
+    change(evidence, TWO, seq=2)
+
+
+def cancel_without_effect(evidence: Evidence) -> None:
+    evidence.asked.append(Asked("cancel", ADA, 202, ONE))
+
+
+def uninstall_without_effect(evidence: Evidence) -> None:
+    evidence.asked.append(Asked("uninstall", ADA, 202, ONE))
+
+
+def still_pending(evidence: Evidence) -> None:
+    evidence.documents.append(document("4" * 24, state="CHECKING", outcome="pending", seq=0))
+
+
+def forgotten_clean_up(evidence: Evidence) -> None:
+    change(evidence, BAD, cleanup="owed")
+
+
+def unsent(evidence: Evidence) -> None:
+    change(evidence, ONE, outbox=[{"id": "x"}])
+
+
+def internal_error(evidence: Evidence) -> None:
+    evidence.asked.append(Asked("install", ADA, 500, "", "key"))
+
+
+def dead_letter(evidence: Evidence) -> None:
+    evidence.dead_letters.append("installer handler-bug")
+
+
+def two_alive(evidence: Evidence) -> None:
+    change(evidence, TWO, addon_key=ONE, live=True, generation=2)
+
+
+def generation_twice(evidence: Evidence) -> None:
+    change(evidence, TWO, addon_key=ONE)
+
+
+def never_confirmed(evidence: Evidence) -> None:
+    evidence.calls[0].status = None
+
+
+def other_bytes(evidence: Evidence) -> None:
+    evidence.calls[4].digest = "others"
+
+
+def id_of_another(evidence: Evidence) -> None:
+    evidence.calls[0].webhook_id = f"{TWO}-INSTALLED-9"
+
+
+def nothing_taken_back(evidence: Evidence) -> None:
+    evidence.calls = [one for one in evidence.calls if one.kind != "DELETED"]
+
+
+def installed_after_deleted(evidence: Evidence) -> None:
+    evidence.calls.append(call(BAD, "INSTALLED", 1, 9.0, None))
+
+
+def next_before_clean_up(evidence: Evidence) -> None:
+    change(evidence, ONE, addon_key=TWO, generation=2)
+
+
+def mailed_twice(evidence: Evidence) -> None:
+    evidence.mails.append(Mail("ada@x", "<3>", frozenset({BAD})))
+
+
+def never_mailed(evidence: Evidence) -> None:
+    evidence.mails.pop(1)
+
+
+def mails_that_differ(evidence: Evidence) -> None:
+    evidence.mails.append(Mail("ada@x", "<1>", frozenset({ONE})))
+
+
+def counts_too_many(evidence: Evidence) -> None:
+    evidence.mails[1] = replace(evidence.mails[1], rest=2)
+
+
+@pytest.mark.parametrize(
+    ("spoil", "verdict", "rule"),
+    [
+        (without_document, "lost", "accepted_is_known"),
+        (without_request_event, "lost", "accepted_is_known"),
+        (two_ids_for_one_key, "doubled", "one_key_one_installation"),
+        (two_outcomes, "doubled", "one_outcome"),
+        (outcome_without_event, "lost", "one_outcome"),
+        (event_against_document, "doubled", "one_outcome"),
+        (one_id_two_facts, "doubled", "one_id_one_content"),
+        (wrong_order, "broken", "events_in_order"),
+        (a_gap, "lost", "events_in_order"),
+        (event_of_nobody, "broken", "events_in_order"),
+        (removed_untold, "broken", "uninstalled_is_told"),
+        (cancel_without_effect, "lost", "orders_are_followed"),
+        (uninstall_without_effect, "lost", "orders_are_followed"),
+        (still_pending, "stranded", "nothing_is_stranded"),
+        (forgotten_clean_up, "stranded", "nothing_is_stranded"),
+        (unsent, "stranded", "nothing_is_stranded"),
+        (internal_error, "broken", "requests_are_answered"),
+        (dead_letter, "broken", "nothing_is_set_aside"),
+        (two_alive, "doubled", "one_lives"),
+        (generation_twice, "doubled", "one_lives"),
+        (never_confirmed, "lost", "installed_was_confirmed"),
+        (other_bytes, "doubled", "attempts_are_alike"),
+        (id_of_another, "broken", "attempts_are_alike"),
+        (nothing_taken_back, "lost", "ended_was_taken_back"),
+        (installed_after_deleted, "lost", "ended_was_taken_back"),
+        (next_before_clean_up, "broken", "next_waits_for_the_last"),
+        (mailed_twice, "doubled", "everybody_hears_once"),
+        (never_mailed, "lost", "everybody_hears_once"),
+        (mails_that_differ, "doubled", "everybody_hears_once"),
+        (counts_too_many, "doubled", "everybody_hears_once"),
+    ],
+)
+def test_every_violation_is_found(spoil: Callable[[Evidence], None], verdict: str, rule: str) -> None:
+    evidence = good()
+    spoil(evidence)
+
+    assert (verdict, rule) in {(one.verdict, one.rule) for one in check(evidence)}
+
+
+def test_every_rule_is_tried() -> None:
+    (marked,) = test_every_violation_is_found.pytestmark  # type: ignore[attr-defined] # set by pytest's decorator
+
+    assert {case[2] for case in marked.args[1]} == set(RULES)

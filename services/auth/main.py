@@ -110,6 +110,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         clock=clock,
         tally=tally,
         quiet_seconds=settings.quiet_answer_seconds,
+        by_password=settings.local_accounts,
     )
     addresses = Addresses(
         users=users,
@@ -168,7 +169,14 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
     )
     invites = Invites(workspaces, users, invite_mails, clock, at_most=settings.open_invites)
     freshness = Freshness(clock, timedelta(seconds=settings.fresh_seconds), users, sessions)
-    people = ProductAccounts(users, membership, links, clock, passwords=settings.local_accounts)
+    people = ProductAccounts(
+        users,
+        membership,
+        links,
+        clock,
+        passwords=settings.local_accounts,
+        quiet_seconds=settings.quiet_answer_seconds,
+    )
     journeys = Journeys(
         providers=[
             OidcClient(one, f"{platform.public_url}/login/callback/{one.id}", outgoing, clock)
@@ -180,6 +188,7 @@ def build(platform: PlatformSettings, settings: AuthSettings) -> Service:
         desk=desk,
         trips=Trips(master, clock),
         browser=browser,
+        limits=limits,
         freshness=freshness,
         clock=clock,
         public_url=platform.public_url,

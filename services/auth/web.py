@@ -1,6 +1,7 @@
 """What the routes need to know of a request: where it comes from, whose browser it is, and how often it asks."""
 
 import time
+from typing import Literal
 from urllib.parse import urlsplit
 
 from fastapi import Request, Response
@@ -24,6 +25,9 @@ CHALLENGE_COOKIE = "__Host-souk_challenge"
 """Holds what a product's log-in leads to in a browser, if the account asks for a second factor as well."""
 _ANY_NETWORK = 4  # times more mails to one address, or codes of one account, from all networks or inviters together
 _PERSONAL_TOKENS_PER_HOUR = 60
+
+Way = Literal["anybody's", "verification", "password-reset"]
+"""What a mail to an address is about: a claim that anybody may make, or the owner's own way in."""
 
 
 def cause(request: Request) -> Cause:
@@ -170,15 +174,16 @@ class Limits:
         self.network(request)
         self._log_in.check(f"{user_id} {network_of(request)}")
 
-    def mail(self, request: Request, email: str) -> None:
+    def mail(self, request: Request, email: str, way: Way = "anybody's") -> None:
         """Making us write to an address.
 
-        Others can use up what is allowed from all networks together; what they ask for are the owner's own mails
-        though, and the links in them work.
+        Others can use up what is allowed from all networks together, for each way apart: what they ask for then are
+        the owner's own mails of that way, and the links in them work. With one count for all of them, whoever signs
+        up with the address again and again would keep its owner from a new password, and no mail would tell.
         """
         self.network(request)
         self._mail.check(f"{address_key(email)} {network_of(request)}")
-        self._mail_anywhere.check(address_key(email))
+        self._mail_anywhere.check(f"{way} {address_key(email)}")
 
     def account_mail(self, user_id: str) -> None:
         """Making us write to any address, by one account."""

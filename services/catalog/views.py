@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from services.catalog.domain import MAX_ADDRESS, Listing
 from shared.contracts.catalog import Visibility
 from shared.plumbing.mongo import Document
+from shared.plumbing.openapi import example
 
 
 def _web_address(text: str) -> str:
@@ -62,13 +63,27 @@ class _OneManifest(_WithManifest):
 class Publish(ListingFields, _OneManifest):
     """A new add-on: exactly one of manifest and manifest_url."""
 
+    model_config = example(
+        {
+            "manifest_url": "https://timer.example/manifest.json",
+            "short_text": "Starts a timer from any page.",
+            "category": "time-tracking",
+            "products": ["clockify"],
+            "support_url": "https://timer.example/help",
+        }
+    )
+
 
 class Validate(_OneManifest):
     """A manifest to be judged only: exactly one of manifest and manifest_url."""
 
+    model_config = example({"manifest_url": "https://timer.example/manifest.json"})
+
 
 class Update(ListingFields, _WithManifest):
     """What to change, with one of manifest and manifest_url at most; fields left out stay."""
+
+    model_config = example({"short_text": "Starts and stops a timer from any page."})
 
 
 class Finding(BaseModel):

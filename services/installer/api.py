@@ -5,18 +5,19 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from services.installer.domain import Installation
 from services.installer.saga.inputs import CancelAsked, RetryAsked, UninstallAsked, Verdict
 from services.installer.store import InstallationStore
-from services.installer.web import bodies, refusals, showing, views
+from services.installer.web import bodies, guidance, refusals, showing, views
 from services.installer.web.access import Access
 from services.installer.web.asking import Asking
 from services.installer.web.bodies import AddOnKey, HexId
 from services.installer.web.views import InstallationDetail, InstallationView
 from shared.contracts.installer import State
-from shared.plumbing.errors import Conflict, Invalid
+from shared.plumbing.errors import Conflict, Invalid, Problem, Unauthorized
 from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems, traceparent
 from shared.plumbing.logging import to_json
 from shared.plumbing.rate_limit import RateLimit
@@ -32,10 +33,24 @@ class _HotRoute(APIRoute):
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         async def handle(request: Request) -> Response:
-            answer: Response = await self.endpoint(request, await signed_in(request))
+            try:
+                user = await signed_in(request)
+            except Unauthorized as refused:
+                raise await _with_way_back(refused, request) from None
+            answer: Response = await self.endpoint(request, user)
             return answer
 
         return handle
+
+
+async def _with_way_back(refused: Unauthorized, request: Request) -> Problem:
+    """Row S10: whoever is not logged in is told how to come back to this add-on, as in preflight."""
+    if refused.slug != "token-missing":
+        return refused
+    try:
+        return guidance.nobody((await bodies.install_request(request)).addon_key)
+    except (Problem, RequestValidationError):
+        return refused
 
 
 def router(asking: Asking, access: Access, store: InstallationStore, changes: RateLimit) -> APIRouter:

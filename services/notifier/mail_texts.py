@@ -73,6 +73,7 @@ ENGLISH = Texts(
             before=(
                 "Somebody, probably you, tried to create an account at {product} with this address, or to move one.",
                 "It already has one, so nothing was changed. Log in as usual.",
+                "On the page of your accounts you can add further accounts to log in with.",
             ),
             link="Log in",
             after=("If that was not you, there is nothing to do.",),

@@ -10,6 +10,7 @@ from services.notifier.notices import Cause, standing
 from shared.contracts.installer import Cleanup, Outcome, State
 from shared.contracts.reasons import FailureReason, Screen, WaitingFor
 from shared.plumbing.mongo import Document
+from shared.plumbing.openapi import example
 
 HexId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
 # An add-on's key is one line of 2 to 50 characters without those that mean something in an address.
@@ -26,11 +27,15 @@ class _Told(BaseModel):
 
 
 class RaiseNotice(_Given):
+    model_config = example({"scope": "addon:timer", "text": "Timer moves to new servers until six."})
+
     scope: Scope
     text: Sentence
 
 
 class GiveFeedback(_Given):
+    model_config = example({"page": "/docs/install", "helpful": False, "text": "Where do I find my workspaces?"})
+
     page: str = Field(max_length=300, pattern=r"^/[^\x00-\x20\x7f?#]*$", description="The page's path")
     helpful: StrictBool
     text: str = Field(default="", max_length=2_000)

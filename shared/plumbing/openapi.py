@@ -1,7 +1,9 @@
-"""How problem documents look in a service's OpenAPI document."""
+"""How bodies and problem documents look in a service's OpenAPI document."""
 
 import re
 from typing import Any
+
+from pydantic import ConfigDict
 
 from shared.plumbing.problems import MEDIA_TYPE
 
@@ -54,6 +56,11 @@ _TOKEN_SLUGS = ("token-missing", "token-invalid", "token-expired", "scope-missin
 _USER_SCHEME = "user"
 _SLUG = re.compile("`([a-z0-9-]+)`")
 _DECLARED = re.compile(r"([45]\d\d) ([a-z0-9-]+)")
+
+
+def example(fields: dict[str, Any]) -> ConfigDict:
+    """For a model: a body as the documentation shows it."""
+    return ConfigDict(json_schema_extra={"examples": [fields]})
 
 
 def problems(*declared: str | int) -> dict[int | str, dict[str, Any]]:

@@ -71,7 +71,9 @@ class Accounts:
         clock: Clock,
         tally: Tally,
         quiet_seconds: float,
+        by_password: bool,
     ) -> None:
+        """`by_password`: whether accounts can be entered by a password of ours."""
         self._users = users
         self._membership = membership
         self._passwords = passwords
@@ -79,6 +81,7 @@ class Accounts:
         self._clock = clock
         self._tally = tally
         self._quiet_seconds = quiet_seconds
+        self._by_password = by_password
 
     async def sign_up(self, wish: SignUp, cause: Cause) -> None:
         """Make an account, or tell the owner of the address, by mail only, that there is one."""
@@ -96,13 +99,20 @@ class Accounts:
             return None
 
     async def resend(self, email: str, cause: Cause) -> None:
-        """Mail another link, if there is an unverified account."""
+        """Mail another link, if there is an unverified account.
+
+        Without passwords a link that brings no way to log in would shut out whoever uses it; each of several who claim
+        an address gets another link of their own by logging in with their product.
+        """
 
         def decide(account: Account) -> Change | None:
             if account.verified:
                 return None
             now = self._clock.now()
-            link, mail = self._links.make(account, claim_of_resent(account, now))
+            claim = claim_of_resent(account, now)
+            if not claim.identities and not self._by_password:
+                return None
+            link, mail = self._links.make(account, claim)
             return Change({"links": with_link(account, link, now)}, (mail,), public=False)
 
         async with at_least(self._quiet_seconds):
@@ -181,9 +191,14 @@ class Accounts:
 def refuse_unverified(account: Account) -> None:
     """Row S4: no access before the address is verified; told why, and where to ask for the mail again."""
     if not account.verified:
-        raise Forbidden(
-            "email-not-verified",
-            "Your e-mail address is not verified yet",
-            "Use the link that was mailed to you, or ask for another one.",
-            resend=RESEND_PATH,
-        )
+        raise unverified()
+
+
+def unverified() -> Forbidden:
+    """Where an address is to be proven first, and where the answer must not tell whose it is."""
+    return Forbidden(
+        "email-not-verified",
+        "Your e-mail address is not verified yet",
+        "Use the link that was mailed to you, or ask for another one.",
+        resend=RESEND_PATH,
+    )

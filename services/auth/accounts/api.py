@@ -62,7 +62,7 @@ def router(accounts: Accounts, users: Users, limits: Limits, public_url: str) ->
     @api.post("/verify-email/resend", status_code=202, responses=problems("too-many-requests"))
     async def resend_verification(body: AddressOnly, request: Request) -> Accepted:
         """Ask for another link. The answer is the same whether or not there is anything to verify."""
-        limits.mail(request, body.email)
+        limits.mail(request, body.email, "verification")
         await accounts.resend(body.email, cause(request))
         return Accepted()
 

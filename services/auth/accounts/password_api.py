@@ -30,7 +30,7 @@ def router(recovery: Recovery, sessions: Sessions, limits: Limits, public_url: s
     )
     async def ask_for_reset(body: AddressOnly, request: Request) -> Accepted:
         """Ask for a link that sets a password. The answer is the same whether or not there is such an account."""
-        limits.mail(request, body.email)
+        limits.mail(request, body.email, "password-reset")
         await recovery.ask(body.email, cause(request))
         return Accepted()
 

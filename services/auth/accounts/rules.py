@@ -105,13 +105,19 @@ def claim_of_resent(account: Account, now: datetime) -> Claim:
     return Claim(account.password, account.identities, newest.display_name, newest.locale, newest.return_to)
 
 
-def sign_up_again(account: Account, password: str, link: Mapping[str, Any] | None, now: datetime) -> dict[str, Any]:
+def sign_up_again(
+    account: Account,
+    password: str | None,
+    link: Mapping[str, Any] | None,
+    now: datetime,
+    identities: tuple[Identity, ...] = (),
+) -> dict[str, Any]:
     """The fields of an unverified account that somebody, perhaps somebody else, signs up for once more.
 
     Kept apart from the links, which expire: that sign-ups differed.
     """
-    fields = credentials(account, password, (), now)
-    if _differ(account, password, ()):
+    fields = credentials(account, password, identities, now)
+    if _differ(account, password, identities):
         fields["contested"] = True
     return fields if link is None else {**fields, "links": with_link(account, link, now)}
 
@@ -119,6 +125,12 @@ def sign_up_again(account: Account, password: str, link: Mapping[str, Any] | Non
 def came_for(account: Account, hashed: str) -> str | None:
     """The path that the sign-up behind this link came for."""
     return next((link.return_to for link in account.links if same(link.hash, hashed)), None)
+
+
+def has_link(account: Account, identity: Identity, now: datetime) -> bool:
+    """Whether a link that can be used makes this identity a way to log in."""
+    opened = (link for link in account.links if link.used_at is None and link.expires_at > now)
+    return any(identity.id == one.id for link in opened for one in link.identities)
 
 
 def coming_for(account: Account, identity: Identity, return_to: str) -> Change | None:

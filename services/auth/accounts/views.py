@@ -11,9 +11,20 @@ from services.auth.domain import PUBLISHER, Account
 from services.auth.texts import Address, DisplayName, GivenPassword, Locale, Password
 from services.auth.views import Asked, Told
 from services.auth.workspaces.parting import Held, Parting
+from shared.plumbing.openapi import example
 
 
 class NewAccount(Asked):
+    model_config = example(
+        {
+            "email": "ada@example.com",
+            "password": "correct horse battery",
+            "display_name": "Ada Lovelace",
+            "locale": "en",
+            "return_to": "/addons/time-reports?install=1",
+        }
+    )
+
     email: Address
     password: Password
     display_name: DisplayName = ""
@@ -29,14 +40,20 @@ class AddressOnly(Asked):
 
 
 class LinkToken(Asked):
+    model_config = example({"token": "pVb2cTq0Yd3m8w1nR5xkZs7uLh4jGf6e"})
+
     token: Annotated[str, StringConstraints(max_length=200)]
 
 
 class NewPassword(LinkToken):
+    model_config = example({"token": "pVb2cTq0Yd3m8w1nR5xkZs7uLh4jGf6e", "password": "correct horse battery"})
+
     password: Password
 
 
 class ChangePassword(Asked):
+    model_config = example({"current_password": "correct horse battery", "new_password": "staple and a longer horse"})
+
     current_password: GivenPassword | None = None
     """Needed where there is one."""
     new_password: Password
@@ -48,6 +65,8 @@ class ConfirmedDeletion(Asked):
 
 
 class Profile(Asked):
+    model_config = example({"display_name": "Ada Lovelace"})
+
     display_name: DisplayName | None = None
     locale: Locale | None = None
 

@@ -9,6 +9,7 @@ from services.auth.domain import Account
 from services.auth.factors.codes import DIGITS, picture
 from services.auth.factors.second_factor import Beginning, Proof
 from services.auth.views import Asked, Told
+from shared.plumbing.openapi import example
 
 
 def _typed(text: object) -> object:
@@ -26,6 +27,8 @@ class CodeOnly(Asked):
 
 class EitherCode(Asked):
     """A code of the device, or a recovery code."""
+
+    model_config = example({"code": "492039"})
 
     code: Code | None = None
     recovery_code: RecoveryCode | None = None

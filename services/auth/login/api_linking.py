@@ -59,10 +59,12 @@ def router(
     async def remove_product_account(product_account_id: str, principal: FreshUser, request: Request) -> Effects:
         """Log in with it no more, and lose the roles that it gave; returns what was lost.
 
-        The caller's other sessions end, because somebody may have opened them by it. Installations stay.
+        The caller's other sessions and personal tokens end, because somebody may have made them by it. Installations
+        stay.
         """
         found = await effects(await users.get(principal.user_id), product_account_id)
-        await people.remove(principal.user_id, product_account_id, cause(request))
+        account = await people.remove(principal.user_id, product_account_id, cause(request))
+        await sessions.keep(account, principal.session_id)
         await sessions.end_others(principal.user_id, principal.session_id, "product-account-removed")
         return found.model_copy(update={"last_way_to_log_in": False})
 

@@ -19,7 +19,7 @@ from services.auth.sessions.desk import Desk
 from services.auth.sessions.fresh import Freshness
 from services.auth.sessions.sessions import Sessions, session_ended
 from services.auth.texts import refuse_foreign_path
-from services.auth.web import SILENT_COOKIE, Browser, cause
+from services.auth.web import SILENT_COOKIE, Browser, Limits, cause
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Forbidden, NotFound, Problem, Unauthorized
 
@@ -51,6 +51,7 @@ class Journeys:
         desk: Desk,
         trips: Trips,
         browser: Browser,
+        limits: Limits,
         freshness: Freshness,
         clock: Clock,
         public_url: str,
@@ -63,6 +64,7 @@ class Journeys:
         self._sessions = sessions
         self._desk = desk
         self._browser = browser
+        self._limits = limits
         self._freshness = freshness
         self._clock = clock
 
@@ -130,7 +132,9 @@ class Journeys:
 
     async def _open(self, client: OidcClient, trip: Trip, person: Person, request: Request) -> Response:
         arriving = newcomer(person, client.settings, self._clock.now())
-        account = await self._people.arrive(arriving, cause(request), trip.return_to)
+        account = await self._people.arrive(
+            arriving, cause(request), trip.return_to, lambda: self._limits.mail(request, arriving.email)
+        )
         amr = (SECOND_FACTOR,) if arriving.vouched else ()
         if trip.return_to is not None:
             response: Response = self.home(trip.return_to)

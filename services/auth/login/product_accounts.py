@@ -1,13 +1,24 @@
 """Accounts of people whom a product's log-in brings."""
 
+import contextlib
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import structlog
 
-from services.auth.accounts.accounts import refuse_unverified
+from services.auth.accounts.accounts import refuse_unverified, unverified
 from services.auth.accounts.displacing import displace
 from services.auth.accounts.links import Links
-from services.auth.accounts.rules import Claim, coming_for, new_account, registered, verify_by_product
+from services.auth.accounts.quiet import at_least
+from services.auth.accounts.rules import (
+    Claim,
+    coming_for,
+    has_link,
+    new_account,
+    registered,
+    sign_up_again,
+    verify_by_product,
+)
 from services.auth.accounts.store import Users
 from services.auth.domain import Account, Cause, Change, Identity
 from services.auth.login import rules
@@ -17,7 +28,7 @@ from services.auth.workspaces.membership import Membership
 from shared.contracts.auth import UserVerified
 from shared.contracts.envelope import Message
 from shared.plumbing.clock import Clock
-from shared.plumbing.errors import Conflict
+from shared.plumbing.errors import Conflict, NotFound
 
 log = structlog.get_logger()
 
@@ -42,25 +53,43 @@ class Newcomer:
 class ProductAccounts:
     """Finds or makes the account of an identity, and moves identities."""
 
-    def __init__(self, users: Users, membership: Membership, links: Links, clock: Clock, *, passwords: bool) -> None:
+    def __init__(
+        self,
+        users: Users,
+        membership: Membership,
+        links: Links,
+        clock: Clock,
+        *,
+        passwords: bool,
+        quiet_seconds: float,
+    ) -> None:
         """`passwords`: whether accounts can be entered by a password of ours."""
         self._users = users
         self._membership = membership
         self._links = links
         self._clock = clock
         self._passwords = passwords
+        self._quiet_seconds = quiet_seconds
 
-    async def arrive(self, newcomer: Newcomer, cause: Cause, return_to: str | None = None) -> Account:
+    async def arrive(
+        self, newcomer: Newcomer, cause: Cause, return_to: str | None, may_mail: Callable[[], None]
+    ) -> Account:
         """The verified account of this identity, made at its first visit; the mailed link leads on to `return_to`.
 
         An unverified account that has the address gives way to somebody whose address is proven. Raises 409
         `email-taken`: another account that has it is never linked by the product's word alone; 403
-        `email-not-verified` until the mailed link is used; 401 `login-refused` if the identity is removed meanwhile.
+        `email-not-verified` until the mailed link is used, and also for an address that is not proven and has an
+        account; 401 `login-refused` if the identity is removed meanwhile; what `may_mail` raises if we write to an
+        address too often.
         """
         who = newcomer.identity
         account = await self._users.by_identity(who.provider, who.sub)
-        if account is None:
+        if account is None and newcomer.proven:
             account = await self._make_or_find(newcomer, cause, return_to)
+        elif account is None or (not newcomer.proven and self._needs_link(account, who)):
+            may_mail()
+            async with at_least(self._quiet_seconds):
+                account = await self._claim(newcomer, account, cause, return_to)
         elif return_to is not None and not account.verified:
             account = await self._users.change(account.id, lambda newest: coming_for(newest, who, return_to), cause)
         if newcomer.proven and not account.verified and address_key(newcomer.email) == account.email_key:
@@ -139,10 +168,38 @@ class ProductAccounts:
             )
             if found is not None:
                 return found
-            if not newcomer.proven:
-                break
             await displace(self._users, newcomer.email, self._clock, cause, taken=rules.email_taken())
         raise rules.email_taken()
+
+    def _needs_link(self, account: Account, who: Identity) -> bool:
+        return not account.verified and not has_link(account, who, self._clock.now())
+
+    async def _claim(self, newcomer: Newcomer, holder: Account | None, cause: Cause, return_to: str | None) -> Account:
+        """As a sign-up: whose the address is, only its mailbox is told. Raises 403 `email-not-verified`.
+
+        `holder`: the account that the identity would log in to, if its address were proven.
+        """
+        who = newcomer.identity
+        if holder is None:
+            made = await self._create(newcomer, cause, return_to)
+            found = made or await self._users.by_identity(who.provider, who.sub)
+            if found is not None:
+                return found
+            holder = await self._users.by_address(address_key(newcomer.email))
+        claim = Claim(None, (who,), newcomer.display_name, newcomer.locale, return_to)
+
+        def decide(account: Account) -> Change:
+            now = self._clock.now()
+            if account.verified:
+                return Change({}, (self._links.mails.account_exists(account, now),), public=False)
+            link, mail = self._links.make(account, claim)
+            return Change(sign_up_again(account, None, link, now, (who,)), (mail,), public=False)
+
+        if holder is not None:
+            with contextlib.suppress(NotFound):  # deleted at this moment; the next log-in makes an account
+                await self._users.change(holder.id, decide, cause)
+                await self._membership.after_identity(holder.id, cause)
+        raise unverified()
 
     async def _create(self, newcomer: Newcomer, cause: Cause, return_to: str | None) -> Account | None:
         """None if identity or address have an account already."""

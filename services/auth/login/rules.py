@@ -70,7 +70,11 @@ def is_last_way(account: Account, *, passwords: bool) -> bool:
 
 
 def remove(account: Account, identity_id: str, now: datetime, *, passwords: bool) -> Change:
-    """One way less. Raises 404 `product-account-not-found`, 409 `last-way-to-log-in`."""
+    """One way less, and nothing that was opened before by any way goes on; the caller's own session is to be spared.
+
+    So a log-in by it that is under way opens nothing. Raises 404 `product-account-not-found`, 409
+    `last-way-to-log-in`.
+    """
     gone = find(account, identity_id)
     if is_last_way(account, passwords=passwords):
         raise Conflict(
@@ -81,6 +85,7 @@ def remove(account: Account, identity_id: str, now: datetime, *, passwords: bool
     fields = {
         "identities": [one.model_dump() for one in account.identities if one.id != identity_id],
         "identities_changed_at": now,
+        "sessions_valid_from": now,
     }
     kept = None if account.vouched_by == identity_id else account.vouched_by
     change = vouch(account, kept, fields)

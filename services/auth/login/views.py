@@ -81,7 +81,7 @@ class Initiation(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    iss: Annotated[str, Field(max_length=4096)]
+    iss: Annotated[str, Field(max_length=4096, examples=["https://login.acme.example"])]
     login_hint: Hint = None
     target_link_uri: Text = None
 

@@ -61,17 +61,25 @@ class Desk:
         """
         await self._challenges.require(account, client, amr)
         proved = account.sessions_valid_from
-        if account.vouched_by is not None and SECOND_FACTOR not in amr:
-            # By this way in, nobody has asked for a second factor.
-            account = await self._users.change(account.id, lambda newest: vouch(newest, None, {}), cause(request))
+        account = await self._unvouched(account, amr, request)
         session = await self._sessions.start(account, device(request, client), amr, cause(request))
         # Written first, looked at second: what has ended all sessions meanwhile may not have seen this one.
         newest = await self._users.by_id(account.id, standing=True)
-        if newest is None or newest.sessions_valid_from > proved:
+        if newest is None or newest.sessions_valid_from > proved or not session.stands_for(newest):
             await self._sessions.end(account.id, session.id, "overtaken", cause(request))
             raise session_ended()
+        newest = await self._unvouched(newest, amr, request)
+        if newest.vouched_by is not None:
+            # Else a session of before, perhaps a thief's, would pass for one that gave two factors.
+            await self._sessions.end_one_factor(account.id, "two-factor-on")
         log.info("session_opened", user_id=account.id, session_id=session.id, client=client, amr=amr)
-        return self._hand_out(account, session, response)
+        return self._hand_out(newest, session, response)
+
+    async def _unvouched(self, account: Account, amr: tuple[str, ...], request: Request) -> Account:
+        """The account, for which nobody vouches if by this way in nobody has asked for a second factor."""
+        if account.vouched_by is None or SECOND_FACTOR in amr:
+            return account
+        return await self._users.change(account.id, lambda newest: vouch(newest, None, {}), cause(request))
 
     async def carry_on(self, token: RefreshToken, request: Request, response: Response) -> OpenSession:
         """Replace a refresh token. Raises as `Sessions.rotate`, and 401 `session-ended` for an account that is gone."""

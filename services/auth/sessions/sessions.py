@@ -147,6 +147,10 @@ class Sessions:
         """End all sessions of the user but this one. Returns how many there were."""
         return await self._store.end_others(user_id, session_id, self._clock.now(), because)
 
+    async def end_one_factor(self, user_id: str, because: str) -> int:
+        """End all sessions of the user that gave no second factor. Returns how many there were."""
+        return await self._store.end_one_factor(user_id, self._clock.now(), because)
+
     async def end(self, user_id: str, session_id: str, because: str, cause: Cause) -> bool:
         """End one of the user's sessions. False if it was none or had ended."""
         event_of = _ended(because)

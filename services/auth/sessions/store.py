@@ -48,9 +48,15 @@ class SessionStore:
 
     async def end_others(self, user_id: str, session_id: str, now: datetime, because: str) -> int:
         """End all families of the user but this one. Returns how many stood."""
-        which = {"user_id": user_id, "ended_at": None, "_id": {"$ne": session_id}}
-        done = await self._sessions.update_many(which, {"$set": {"ended_at": now, "ended_because": because}})
-        return done.modified_count
+        return await self._end_many({"user_id": user_id, "_id": {"$ne": session_id}}, now, because)
+
+    async def end_one_factor(self, user_id: str, now: datetime, because: str) -> int:
+        """End all families of the user in which no second factor was given. Returns how many stood."""
+        return await self._end_many({"user_id": user_id, "amr": {"$ne": SECOND_FACTOR}}, now, because)
+
+    async def _end_many(self, which: Document, now: datetime, because: str) -> int:
+        change = {"$set": {"ended_at": now, "ended_because": because}}
+        return (await self._sessions.update_many({**which, "ended_at": None}, change)).modified_count
 
     async def end(
         self,

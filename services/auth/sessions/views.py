@@ -12,21 +12,28 @@ from services.auth.sessions.proofs import Once
 from services.auth.sessions.sessions import Client, Session
 from services.auth.texts import Address, GivenPassword
 from services.auth.views import Asked, Told
+from shared.plumbing.openapi import example
 
 
 class LogIn(Asked):
+    model_config = example({"email": "ada@example.com", "password": "correct horse battery", "client": "api"})
+
     email: Address
     password: GivenPassword
     client: Client = "api"
 
 
 class SecondStep(EitherCode):
+    model_config = example({"challenge": "pVb2cTq0Yd3m8w1nR5xkZs7uLh4jGf6e", "code": "492039"})
+
     challenge: Annotated[str, StringConstraints(max_length=100)] | None = None
     """As `two-factor-needed` told it; without one, that of the browser's cookie."""
 
 
 class StepUp(Asked):
     """Exactly one of the three."""
+
+    model_config = example({"password": "correct horse battery"})
 
     password: GivenPassword | None = None
     code: Code | None = None
@@ -44,6 +51,8 @@ class StepUp(Asked):
 
 
 class Refresh(Asked):
+    model_config = example({"refresh_token": "pVb2cTq0Yd3m8w1nR5xkZs7uLh4jGf6e"})
+
     refresh_token: Annotated[str, StringConstraints(max_length=200)]
 
 

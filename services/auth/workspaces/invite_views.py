@@ -10,6 +10,7 @@ from services.auth.views import Asked, Told
 from services.auth.workspaces.invite import Invite, InvitedRole
 from services.auth.workspaces.invite_rules import Status
 from shared.contracts.auth import Role
+from shared.plumbing.openapi import example
 
 
 class NewInvite(Asked):
@@ -23,6 +24,8 @@ class NewInvite(Asked):
 
 
 class InviteToken(Asked):
+    model_config = example({"token": "pVb2cTq0Yd3m8w1nR5xkZs7uLh4jGf6e"})
+
     token: Annotated[str, StringConstraints(max_length=200)]
     """From behind the # of the mailed link."""
 

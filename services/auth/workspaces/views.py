@@ -11,22 +11,29 @@ from services.auth.views import Asked, Told
 from services.auth.workspaces.abilities import Ability, abilities
 from services.auth.workspaces.rules import MANAGING, Workspace, role_of
 from shared.contracts.auth import Plan, Role
+from shared.plumbing.openapi import example
 
 MAX_MEMBERS = 10_000
 _MAX_VERSION = 2**53 - 1  # the largest integer that every JSON reader keeps
 
 
 class NewWorkspace(Asked):
+    model_config = example({"name": "Acme Research", "region": "eu"})
+
     name: WorkspaceName
     region: Region = ""
 
 
 class WorkspacePatch(Asked):
+    model_config = example({"requires_two_factor": True})
+
     name: WorkspaceName | None = None
     requires_two_factor: StrictBool | None = None
 
 
 class OperatorPatch(Asked):
+    model_config = example({"plan": "PRO"})
+
     plan: Plan | None = None
     region: Region | None = None
 
@@ -36,6 +43,8 @@ class RoleOnly(Asked):
 
 
 class UserOnly(Asked):
+    model_config = example({"user_id": "65f1c0ffee0123456789abcd"})
+
     user_id: Annotated[str, Field(max_length=24)]
 
 
@@ -46,6 +55,18 @@ class PushedMember(Asked):
 
 class PushedWorkspace(Asked):
     """The whole workspace as its product has it; what is missing here is missing there."""
+
+    model_config = example(
+        {
+            "version": 7,
+            "name": "Acme Research",
+            "region": "eu",
+            "plan": "PRO",
+            "requires_two_factor": False,
+            "active": True,
+            "members": [{"subject": "user-123", "role": "owner"}, {"subject": "user-456", "role": "member"}],
+        }
+    )
 
     version: Annotated[int, Field(ge=1, le=_MAX_VERSION, strict=True)]
     name: WorkspaceName

@@ -49,7 +49,7 @@ class AddOnDesk:
         user_id = caller.token.user_id
         account = await self._reads.account(user_id)
         role = role_in(await self._workspace(caller, user_id), user_id)
-        if account is None or role is None:
+        if account is None or account.get("deleted") or role is None:
             raise AddOnProblem(404, "User not found")
         return {
             "id": user_id,
@@ -87,7 +87,7 @@ class AddOnDesk:
             raise _not_active()
         role = role_in(await self._workspace(caller, user_id), user_id)
         account = await self._reads.account(user_id)
-        if role is None or account is None:
+        if role is None or account is None or account.get("deleted"):
             raise AddOnProblem(404, "User not found")
         return tokens.user_token(
             await self._keys.signing_key(held.kid),

@@ -30,7 +30,8 @@ def router(desk: PreflightDesk, access: Access, availability: Availability) -> A
         "/preflight",
         response_model=Preflight,
         responses=problems(
-            *(*refusals.SIGNED_IN, "404 account-not-known-yet", "404 addon-not-known-yet", "404 addon-not-found"),
+            *(*refusals.SIGNED_IN, "404 account-not-known-yet", "404 account-not-found"),
+            *("404 addon-not-known-yet", "404 addon-not-found"),
         ),
     )
     async def read_preflight(

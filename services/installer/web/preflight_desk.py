@@ -23,13 +23,15 @@ class PreflightDesk:
     async def preflight(self, user_id: str, addon_key: str, chosen_id: str | None) -> dict[str, Any]:
         """See `preflight_views.Preflight`.
 
-        Raises NotFound `account-not-known-yet`, `addon-not-known-yet`, `addon-not-found`.
+        Raises NotFound `account-not-known-yet`, `account-not-found`, `addon-not-known-yet`, `addon-not-found`.
         """
         account, addon, places = await asyncio.gather(
             self._reads.account(user_id), self._reads.addon(addon_key), self._reads.administered(user_id)
         )
         if account is None:
             raise refusals.not_known_yet("account")
+        if account.get("deleted"):
+            raise refusals.account_not_found()
         if addon is None:
             raise refusals.not_known_yet("addon")
         if addon.get("deleted"):

@@ -56,8 +56,8 @@ class Reads:
         return replace(found, workspace=await self._with_membership(found.workspace, question.user_id))
 
     async def account(self, user_id: str) -> Document | None:
-        """The account, unless it is deleted."""
-        return _present(await self._accounts.find_one({"_id": user_id}, _ACCOUNT))
+        """The account; of a deleted one only `deleted` and its version."""
+        return await self._accounts.find_one({"_id": user_id}, _ACCOUNT)
 
     async def addon(self, addon_key: str) -> Document | None:
         """The listing without its manifest."""
@@ -99,13 +99,9 @@ class Reads:
             _by_id(self._addons, (one.addon_key for one in questions), _ADDON),
         )
         return [
-            Found(_present(accounts.get(one.user_id)), workspaces.get(one.workspace_id), addons.get(one.addon_key))
+            Found(accounts.get(one.user_id), workspaces.get(one.workspace_id), addons.get(one.addon_key))
             for one in questions
         ]
-
-
-def _present(document: Document | None) -> Document | None:
-    return None if document is None or document.get("deleted") else document
 
 
 async def _by_id(collection: Collection, ids: Iterable[str], fields: Document) -> dict[str, Document]:

@@ -23,7 +23,13 @@ OF_CHANGE = ("too-many-requests", "503 contended", "newer-release")
 OF_REQUEST = (
     *("400 idempotency-key-missing", "422 idempotency-key-invalid", "422 idempotency-key-reused"),
     *("404 account-not-known-yet", "404 workspace-not-known-yet", "404 addon-not-known-yet"),
-    *("404 workspace-not-found", "404 addon-not-found", "403 not-admin", "409 already-installed"),
+    *(
+        "404 account-not-found",
+        "404 workspace-not-found",
+        "404 addon-not-found",
+        "403 not-admin",
+        "409 already-installed",
+    ),
     *("422 email-not-verified", "422 workspace-inactive", "422 addon-withdrawn", "422 product-not-compatible"),
     *("422 plan-too-low", "422 two-factor-required", "422 region-not-acknowledged", "415 unsupported-media-type"),
     *("malformed-json", "malformed-url", "invalid-request", *SIGNED_IN, *OF_CHANGE),
@@ -45,6 +51,11 @@ _TITLES: dict[str, str] = {
 
 
 _NAMES = {"addon": "add-on"}
+
+
+def account_not_found() -> Problem:
+    """An access token outlives its account by minutes."""
+    return NotFound("account-not-found", "There is no such account")
 
 
 def addon_not_found() -> Problem:
@@ -76,6 +87,8 @@ def of_unknown(found: Found, user_id: str) -> Problem | None:
     """The refusal that is due before any rule can be asked."""
     if found.account is None:
         return not_known_yet("account")
+    if found.account.get("deleted"):
+        return account_not_found()
     if found.workspace is None:
         return not_known_yet("workspace")
     if found.workspace.get("deleted") or facts.role_in(found.workspace, user_id) is None:

@@ -61,7 +61,7 @@ def people(auth: Auth) -> ProductAccounts:
     membership, users = membership_of(auth)
     clock = auth.service.clock
     links = Links(Mails(Sealer(SEALING), PUBLIC_URL), clock, timedelta(hours=1))
-    return ProductAccounts(users, membership, links, clock, passwords=True)
+    return ProductAccounts(users, membership, links, clock, passwords=True, quiet_seconds=0)
 
 
 def membership_of(auth: Auth) -> tuple[Membership, Users]:
@@ -74,7 +74,8 @@ def membership_of(auth: Auth) -> tuple[Membership, Users]:
 async def arrive(auth: Auth, sub: str, provider: str = "acme") -> Account:
     """Somebody logs in with the product, whose word on the address counts."""
     identity = Identity(provider=provider, sub=sub, linked_at=auth.service.clock.now())
-    return await people(auth).arrive(Newcomer(identity, f"{sub}@acme.example", sub.title(), "en", proven=True), CAUSE)
+    newcomer = Newcomer(identity, f"{sub}@acme.example", sub.title(), "en", proven=True)
+    return await people(auth).arrive(newcomer, CAUSE, None, lambda: None)
 
 
 async def roles(auth: Auth) -> dict[str, str]:
@@ -148,6 +149,14 @@ async def test_only_the_products_own_token_opens_its_directory(
     assert (answer.status_code, slug(answer)) == (401, "directory-token-invalid")
     url = f"{API}/directory/{provider}/workspaces/{ID}"
     assert slug(await auth.http.delete(url, headers=headers)) == "directory-token-invalid"
+
+
+@pytest.mark.parametrize("body", ["{", "[]", '{"version": 0}', ""])
+async def test_a_stranger_hears_nothing_about_the_body(auth: Auth, body: str) -> None:
+    url, kind = f"{API}/directory/acme/workspaces/{ID}", {"Content-Type": "application/json"}
+    refused = await auth.http.put(url, content=body, headers=OTHER | kind)
+    assert (refused.status_code, slug(refused)) == (401, "directory-token-invalid")
+    assert (await auth.http.put(url, content=body, headers=TOKEN | kind)).status_code in (400, 422)
 
 
 async def test_a_users_token_opens_no_directory(auth: Auth) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -12,6 +12,8 @@ import pytest
 from services.auth.accounts.store import Users
 from services.auth.domain import Account
 from services.auth.main import build
+from services.auth.sessions.sessions import Session as Family
+from services.auth.sessions.sessions import Sessions
 from shared.plumbing.mongo import Database
 from shared.plumbing.settings import PlatformSettings
 from tests.integration.auth.conftest import (
@@ -20,6 +22,7 @@ from tests.integration.auth.conftest import (
     PASSWORD,
     PUBLIC_URL,
     Auth,
+    Session,
     platform,
     session_of,
     settings,
@@ -39,7 +42,15 @@ UNVERIFIED = {
     "sub": "c" * 24,
     "email_verified": False,
 }
-USERS = json.dumps([ADA, BOB, UNVERIFIED])
+EVA = {
+    "email": "eva@acme.example",
+    "password": "correct-horse-4",
+    "name": "Eva",
+    "region": "eu",
+    "sub": "d" * 24,
+    "two_factor": True,
+}
+USERS = json.dumps([ADA, BOB, UNVERIFIED, EVA])
 
 
 @pytest.fixture(scope="module")
@@ -78,6 +89,15 @@ async def auth(database: Database, mongo_url: str, product: str) -> AsyncIterato
 async def distrusting(database: Database, mongo_url: str, product: str) -> AsyncIterator[Auth]:
     """Auth that does not take the product's word on addresses."""
     providers = [provider(product, trusted_email=False)]
+    service = build(reaching(mongo_url, product), settings(mongo_database=database.name, providers=providers))
+    async for one in started(service, database):
+        yield one
+
+
+@pytest.fixture
+async def vouching(database: Database, mongo_url: str, product: str) -> AsyncIterator[Auth]:
+    """Auth that takes the product's word on second factors."""
+    providers = [provider(product, second_factor_amr=["mfa"])]
     service = build(reaching(mongo_url, product), settings(mongo_database=database.name, providers=providers))
     async for one in started(service, database):
         yield one
@@ -165,11 +185,65 @@ async def test_an_unverified_account_gives_way_to_whom_a_trusted_product_calls_p
     assert user["password"] is None
 
 
-async def test_an_unverified_account_stays_where_the_product_is_not_believed(distrusting: Auth) -> None:
-    await distrusting.sign_up("ada@acme.example")
-    assert slug(await log_in(distrusting, ADA)) == "email-taken"
+async def test_nobody_keeps_an_address_from_its_owner_by_signing_up_with_it(distrusting: Auth) -> None:
+    await distrusting.sign_up("ada@acme.example", "the attacker's password")
+    assert slug(await log_in(distrusting, ADA)) == "email-not-verified"
     await distrusting.verify(await distrusting.link_token("ada@acme.example"))
+    assert (await log_in(distrusting, ADA)).status_code == 200
+    user = await distrusting.user("ada@acme.example")
+    assert (user["password"], [one["sub"] for one in user["identities"]]) == (None, [ADA["sub"]])
+
+
+async def test_an_unverified_account_is_whose_link_is_used_where_the_product_is_not_believed(distrusting: Auth) -> None:
+    await distrusting.sign_up("ada@acme.example")
+    link = await distrusting.link_token("ada@acme.example")
+    assert slug(await log_in(distrusting, ADA)) == "email-not-verified"
+    await distrusting.verify(link)
     await distrusting.log_in("ada@acme.example")
+    assert (await distrusting.user("ada@acme.example"))["identities"] == []
+
+
+async def test_a_product_that_is_not_believed_tells_nobody_who_has_an_account(distrusting: Auth) -> None:
+    nobody = await log_in(distrusting, BOB)
+    await distrusting.person("ada@acme.example")
+    known = await log_in(distrusting, ADA)
+    told = [{**one.json(), "correlation_id": ""} for one in (nobody, known)]
+    assert told[0] == told[1]
+    assert (await distrusting.mails("ada@acme.example"))[-1]["template"] == "account-exists"
+
+
+async def test_where_there_are_no_passwords_a_claimed_address_opens_for_its_owner_by_their_product_alone(
+    database: Database, mongo_url: str, product: str
+) -> None:
+    providers = [provider(product, trusted_email=False)]
+    without = settings(mongo_database=database.name, providers=providers, local_accounts=False)
+    async for auth in started(build(reaching(mongo_url, product), without), database):
+        eve = {"identities": [{"provider": "acme", "sub": "eve", "linked_at": auth.service.clock.now()}]}
+        assert slug(await log_in(auth, ADA)) == "email-not-verified"
+        await auth.database["users"].update_one({}, {"$set": {**eve, "links": []}})  # claimed by Eve first, long ago
+        assert slug(await log_in(auth, ADA)) == "email-not-verified"
+        assert (await auth.user("ada@acme.example"))["contested"]
+        mailed = len(await auth.mails("ada@acme.example"))
+        again = await auth.http.post(f"{API}/verify-email/resend", json={"email": "ada@acme.example"})
+        assert again.status_code == 202
+        assert len(await auth.mails("ada@acme.example")) == mailed
+        await auth.database["users"].update_one({}, {"$set": {"links": []}})  # it expired
+
+        assert slug(await log_in(auth, ADA)) == "email-not-verified"
+
+        await auth.verify(await auth.link_token("ada@acme.example"))
+        assert (await log_in(auth, ADA)).status_code == 200
+
+
+async def test_mails_to_an_address_are_limited_for_products_too(
+    database: Database, mongo_url: str, product: str
+) -> None:
+    providers = [provider(product, trusted_email=False)]
+    limited = settings(mongo_database=database.name, providers=providers, mails_per_hour=2)
+    async for auth in started(build(reaching(mongo_url, product), limited), database):
+        await auth.person("ada@acme.example")
+        assert [slug(await log_in(auth, ADA)) for _ in range(2)] == ["email-not-verified", "too-many-requests"]
+        assert [slug(await log_in(auth, BOB)) for _ in range(3)] == ["email-not-verified"] * 3, "one mail, at the first"
 
 
 async def test_a_product_account_that_is_removed_during_its_log_in_opens_nothing(
@@ -214,7 +288,8 @@ async def test_whoever_claims_a_foreign_address_at_the_product_loses_it_to_its_o
     await distrusting.sign_up("ada@acme.example", PASSWORD)
     await distrusting.verify(await distrusting.link_token("ada@acme.example"))
     await distrusting.log_in("ada@acme.example", PASSWORD)
-    assert slug(await log_in(distrusting, ADA)) == "email-taken"
+    assert slug(await log_in(distrusting, ADA)) == "email-not-verified"
+    assert (await distrusting.user("ada@acme.example"))["identities"] == []
 
 
 async def test_two_first_log_ins_of_one_person_at_once_are_one_account(auth: Auth) -> None:
@@ -350,3 +425,84 @@ async def test_a_browser_brings_the_code_with_a_challenge_that_no_address_shows(
     cookies = {line.partition("=")[0]: line.lower() for line in opened.headers.get_list("set-cookie")}
     assert "max-age=0" in cookies["__Host-souk_challenge"]
     assert "httponly" in cookies["__Host-souk_refresh"]
+
+
+# --- one factor or two, and what is under way meanwhile ---
+
+
+async def with_password(auth: Auth, user: dict[str, Any]) -> Session:
+    """Somebody whom the product brought, and who has set a password too."""
+    someone = session_of((await log_in(auth, user)).json())
+    body = {"new_password": PASSWORD}
+    answer = await auth.http.put(f"{API}/me/password", json=body, headers=someone.headers)
+    assert answer.status_code == 204, answer.text
+    return someone
+
+
+async def is_protected(auth: Auth, someone: Session) -> bool:
+    return bool((await auth.http.get(f"{API}/me", headers=someone.headers)).json()["two_factor"])
+
+
+async def carried_on(auth: Auth, someone: Session) -> int:
+    return (await post(auth, "/sessions/refresh", {"refresh_token": someone.refresh_token})).status_code
+
+
+def meanwhile(monkeypatch: pytest.MonkeyPatch, happens: Callable[[], Awaitable[object]]) -> None:
+    """Let something happen when a log-in has been accepted, and its session is about to be stored."""
+    start = Sessions.start
+
+    async def after_all(sessions: Sessions, *args: Any) -> Family:
+        await happens()
+        return await start(sessions, *args)
+
+    monkeypatch.setattr(Sessions, "start", after_all)
+
+
+async def test_a_product_vouches_for_no_session_that_gave_one_factor(vouching: Auth) -> None:
+    owner = await with_password(vouching, EVA)
+    assert await is_protected(vouching, owner)
+    thief = await vouching.log_in("eva@acme.example")
+    assert not await is_protected(vouching, thief)
+
+    again = session_of((await log_in(vouching, EVA)).json())
+
+    assert await is_protected(vouching, again)
+    assert [await carried_on(vouching, one) for one in (thief, owner, again)] == [401, 200, 200]
+
+
+async def test_whoever_gives_one_factor_at_the_same_moment_is_not_vouched_for(
+    vouching: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await with_password(vouching, EVA)
+    found = (await vouching.user("eva@acme.example"))["vouched_by"]
+    users = vouching.database["users"]
+    meanwhile(monkeypatch, lambda: users.update_one({"_id": owner.user_id}, {"$set": {"vouched_by": found}}))
+
+    thief = await vouching.log_in("eva@acme.example")
+
+    assert not await is_protected(vouching, thief)
+
+
+async def test_whoever_gives_one_factor_while_a_second_is_switched_on_gets_no_token(
+    auth: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await with_password(auth, ADA)
+    meanwhile(monkeypatch, lambda: protect(auth, owner))
+
+    answer = await post(auth, "/sessions", {"email": "ada@acme.example", "password": PASSWORD})
+
+    assert (answer.status_code, slug(answer)) == (401, "session-ended")
+
+
+async def test_a_log_in_under_way_by_a_product_account_that_is_removed_opens_nothing(
+    auth: Auth, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = await with_password(auth, ADA)
+    mine = f"{API}/me/product-accounts"
+    (row,) = (await auth.http.get(mine, headers=owner.headers)).json()
+    meanwhile(monkeypatch, lambda: auth.http.delete(f"{mine}/{row['id']}", headers=owner.headers))
+
+    answer = await log_in(auth, ADA)
+
+    assert (answer.status_code, slug(answer)) == (401, "session-ended")
+    assert await carried_on(auth, owner) == 200

@@ -99,8 +99,12 @@ async def test_what_is_lost_is_announced_and_is_lost(auth: Auth) -> None:
 async def test_removing_ends_the_other_sessions_and_is_in_the_security_log(auth: Auth) -> None:
     someone = await with_identities(auth, identity("ada"))
     again = await auth.log_in((await stored(auth, someone))["email"])
+    wish = {"name": "Mine?", "scopes": ["auth:read"], "expires_in_days": 1}
+    token = (await auth.http.post(f"{API}/me/tokens", json=wish, headers=again.headers)).json()["token"]
     answer = await auth.http.delete(f"{MINE}/{identity('ada').id}", headers=again.headers)
     assert answer.status_code == 200
+    program = await auth.http.post(f"{API}/sessions/token", json={"token": token})
+    assert slug(program) == "personal-token-invalid"
     ended = await auth.http.post(f"{API}/sessions/refresh", json={"refresh_token": someone.refresh_token})
     assert slug(ended) == "session-ended"
     kept = await auth.http.post(f"{API}/sessions/refresh", json={"refresh_token": again.refresh_token})

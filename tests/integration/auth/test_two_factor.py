@@ -98,7 +98,10 @@ async def test_confirmed_by_ten_at_once_there_is_one_set_of_recovery_codes(auth:
     device = Device(auth, (await post(auth, "/me/two-factor", None, someone)).json()["secret"], [], someone)
     body = {"code": device.code()}
     answers = await asyncio.gather(*(post(auth, "/me/two-factor/confirm", body, someone) for _ in range(10)))
-    assert sorted(answer.status_code for answer in answers) == [200, *[409] * 9]
+    codes = sorted(answer.status_code for answer in answers)
+    # 401: it looked between the switch and the note that its session has given a second factor.
+    assert codes[0] == 200
+    assert set(codes[1:]) <= {401, 409}
     (won,) = [answer.json()["recovery_codes"] for answer in answers if answer.status_code == 200]
     await log_in(auth, EMAIL, recovery_code=won[0])
     hands.turn(1)

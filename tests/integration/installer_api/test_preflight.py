@@ -140,6 +140,8 @@ async def test_what_is_not_known_yet_is_said_to_be_so(installer: Installer) -> N
     assert (unknown.status_code, unknown.json()["slug"]) == (404, "addon-not-known-yet")
     fresh = await installer.get("/preflight", new_id(), addon=await installer.addon())
     assert (fresh.status_code, fresh.json()["slug"]) == (404, "account-not-known-yet")
+    former = await installer.get("/preflight", await installer.user(deleted=True), addon=await installer.addon())
+    assert (former.status_code, former.json()["slug"]) == (404, "account-not-found")
     gone = await installer.get("/preflight", user, addon=await installer.addon(deleted=True))
     assert (gone.status_code, gone.json()["slug"]) == (404, "addon-not-found")
     assert (await installer.get("/preflight", user)).json()["slug"] == "invalid-request"

@@ -88,6 +88,17 @@ def test_an_address_is_not_flooded_from_many_networks() -> None:
     assert sent == 8
 
 
+def test_whoever_signs_up_with_an_address_everywhere_keeps_its_owner_from_no_way_in() -> None:
+    subject = limits(mails_per_hour=2)
+    for way in ("anybody's", "verification"):
+        for number in range(20):
+            used_up(subject.mail, request(x_forwarded_for=f"6.6.6.{number}"), "ada@example.com", way)
+    owner = request(x_forwarded_for="203.0.113.5")
+    with pytest.raises(TooMany):
+        subject.mail(owner, "ada@example.com", "verification")
+    subject.mail(request(x_forwarded_for="203.0.113.6"), "ada@example.com", "password-reset")
+
+
 def test_one_inviter_does_not_use_up_what_others_may_send_to_an_address() -> None:
     subject = limits(mails_per_hour=2)
     assert used_up(subject.invite, request(), "eve", "ada@example.com") == 2

@@ -1,6 +1,7 @@
 # `make` prints what there is. Recipes call `deploy.local` for everything that needs more than a line.
 .DEFAULT_GOAL := help
-.PHONY: help demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench chaos chaos-long operator
+.PHONY: help demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench chaos chaos-long
+.PHONY: operator doctor
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCAL  := $(PYTHON) -m deploy.local
@@ -80,3 +81,6 @@ chaos-long: ## the same with 10,000 installs and 200 faults (SEED=n)
 operator: ## make somebody an operator of the running stack (EMAIL=ada@example.org)
 	@$(if $(EMAIL),,$(error Whom? make operator EMAIL=ada@example.org))
 	@$(LOCAL) run auth operator "$(EMAIL)"
+
+doctor: ## what is wrong with the running stack, and what mends it (FIX=1 applies what is safe)
+	@$(LOCAL) doctor $(if $(FIX),--fix)

@@ -1,10 +1,10 @@
-"""The command line: `python3 -m deploy.local setup|up|down|status|logs|run`."""
+"""The command line: `python3 -m deploy.local setup|up|down|status|logs|doctor|run`."""
 
 import argparse
 import os
 import sys
 
-from deploy.local.commands import down, logs, run, set_up, status, up
+from deploy.local.commands import doctor, down, logs, run, set_up, status, up
 from deploy.local.plan import SERVICES
 from deploy.local.process import StartError
 from deploy.local.waiting import say
@@ -27,6 +27,9 @@ def main() -> None:
     logs_command.add_argument("parts", nargs="*", help="only these, as in: installer kafka")
     logs_command.add_argument("--follow", action="store_true")
     logs_command.set_defaults(do=logs)
+    doctor_command = commands.add_parser("doctor", help="what is wrong with the services, and what mends it")
+    doctor_command.add_argument("--fix", action="store_true", help="apply what is safe to do at any time")
+    doctor_command.set_defaults(do=doctor)
     run_command = commands.add_parser("run", help="a command of a service, as in: run auth operator ada@example.org")
     run_command.add_argument("service", choices=SERVICES)
     run_command.add_argument("arguments", nargs=argparse.REMAINDER)

@@ -8,7 +8,7 @@ import sys
 from deploy.local import applications, broker, environment, machine, ports
 from deploy.local.broker import Broker, Engine
 from deploy.local.paths import PROJECT, STACK
-from deploy.local.plan import Plan, replicas_from
+from deploy.local.plan import SERVICES, Plan, replicas_from
 from deploy.local.process import StartError
 from deploy.local.stack import Stack
 from deploy.local.waiting import say
@@ -117,6 +117,19 @@ def logs(arguments: argparse.Namespace) -> None:
         sys.exit(f"no part is named {unknown}; there are: {' '.join(stack.expand())}")
     files = [str(log) for name in names if (log := stack.daemon(name).log_file).exists()]
     os.execvp("tail", ["tail", "-n", "20", *(["-F"] if arguments.follow else []), *files])  # noqa: S606 -- no shell
+
+
+def doctor(arguments: argparse.Namespace) -> None:
+    """Ask every service what is wrong; ends with 1 if anything is."""
+    stack = running_stack()
+    if not stack or not stack.daemon("mongo").pid():
+        sys.exit("The stack does not run: make up")
+    unwell = False
+    for service in SERVICES:
+        ran = stack.run(service, "doctor", *(["--fix"] if arguments.fix else []))
+        say(ran.stdout.rstrip() or ran.stderr.rstrip())
+        unwell = unwell or ran.returncode != 0
+    sys.exit(1 if unwell else 0)
 
 
 def run(arguments: argparse.Namespace) -> None:

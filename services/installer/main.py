@@ -138,7 +138,6 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         "attending": rounds.run_attending,
         "rotations": Rotations(rotations, store, worker, clock).run,
         "departures": Departures(known, store, worker).run,
-        "leases": worker.run_leases,
         "watchdog": Watchdog(store).run,
         "health-counts": health.run_counts,
     }
@@ -157,7 +156,8 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         outboxes=(outbox,),
         states=(states, breakers),
         prepare=(store.prepare, keys.prepare, health.prepare),
-        loops={"user-tokens": users.run, "health": health.run_looks},
+        # A replayed dead letter can begin a call in any role.
+        loops={"leases": worker.run_leases, "user-tokens": users.run, "health": health.run_looks},
         worker_loops=worker_loops,
         measures=(Measures(overview, clock),),
         checks=Checks(overview, clock, partial(known.addons.rebuild, platform.kafka_bootstrap_servers)).all,

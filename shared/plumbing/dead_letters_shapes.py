@@ -35,6 +35,9 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
+_EXAMPLE_CHOICE = {"topic": "auth.workspaces.v1", "reason": "unknown-version"}
+
+
 class Which(BaseModel):
     """Which dead letters; all that is named must hold."""
 
@@ -127,7 +130,7 @@ class DiscardedMany(BaseModel):
 class ReplayOrder(BaseModel):
     """Which open letters to replay, the oldest first."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"which": _EXAMPLE_CHOICE}]})
 
     which: Chosen
     limit: int = Field(100, ge=1, le=500)
@@ -136,7 +139,10 @@ class ReplayOrder(BaseModel):
 class DiscardOrder(BaseModel):
     """Which open letters to close, the oldest first, and why."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={"examples": [{"which": _EXAMPLE_CHOICE, "because": "made by a test of the publisher's"}]},
+    )
 
     which: Chosen
     because: Because
@@ -146,6 +152,8 @@ class DiscardOrder(BaseModel):
 class Discard(BaseModel):
     """Why one letter is closed."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid", json_schema_extra={"examples": [{"because": "made by a test of the publisher's"}]}
+    )
 
     because: Because

@@ -103,7 +103,7 @@ class StateRelay:
                 self._news.clear()
             try:
                 documents = await self._collection.find({"_id": {"$in": batch}}, self._fields).to_list()
-                self.mark(await self._send(documents))
+                await self._send(documents)
             except Exception as exc:  # noqa: BLE001 - the marks are still in the documents for the sweeper
                 log.warning("state_dispatch_failed", collection=self._collection.name, error=type(exc).__name__)
 
@@ -143,7 +143,12 @@ class StateRelay:
         return len(documents) == BATCH and not again
 
     async def _send(self, documents: list[Document]) -> list[str]:
-        """Send and clear. Returns the ids whose newest version is not sent yet."""
+        """Send and clear. Returns the ids whose newest version is to be sent again, which are in the queue then."""
+        again = await self._sent_in_vain(documents)
+        self.mark(again)
+        return again
+
+    async def _sent_in_vain(self, documents: list[Document]) -> list[str]:
         now = self._clock.now()
         results = await asyncio.gather(*(self._send_one(document, now) for document in documents))
         sent = [document for document, done in zip(documents, results, strict=True) if done]
@@ -158,13 +163,12 @@ class StateRelay:
         if self._clearing is not None:
             for document_id, taken in events.items():
                 self._clearing.give_back(document_id, taken)  # some changed meanwhile, and nobody says which
-        ids = [document["_id"] for document in documents]
-        return [
-            str(doc["_id"])
-            async for doc in self._collection.find(
-                {"_id": {"$in": ids}, "state_marked_at": {"$type": "date"}}, {"_id": 1}
-            )
-        ]
+        # Also where somebody else has told the newer version already: ours may have reached the topic after theirs,
+        # and would win compaction.
+        told = {document["_id"]: document["version"] for document in documents}
+        fields = {"version": 1, "state_marked_at": 1}
+        newest = await self._collection.find({"_id": {"$in": list(told)}}, fields).to_list()
+        return [str(one["_id"]) for one in newest if "state_marked_at" in one or one["version"] != told[one["_id"]]]
 
     async def _send_one(self, document: Document, now: datetime) -> bool:
         envelope = self._render(document)

@@ -45,7 +45,7 @@ def test_make_lists_every_target_and_nothing_else() -> None:
 
     assert " ".join(re.findall(r"^  make (\S+)", ran.stdout, re.MULTILINE)) == (
         "demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench chaos "
-        "chaos-long operator"
+        "chaos-long operator doctor"
     )
 
 

@@ -21,13 +21,14 @@ from shared.plumbing.outbox import OutboxRelay
 from tests.model.promises import BrokenPromiseError
 from tests.model.simulation import simulate
 
-SEEDS = range(60)
-"""The first that finds a mistake ends the search; each mistake is found by many."""
+SEEDS = 100
+"""The first that finds a mistake ends the search; most mistakes are found by many."""
+MORE_SEEDS = 2_000
 
 
-def found(**how: Any) -> str:
+def found(seeds: int = SEEDS, **how: Any) -> str:
     """What the first world that suffers says."""
-    for seed in SEEDS:
+    for seed in range(seeds):
         try:
             simulate(seed, **how)
         except BrokenPromiseError as broken:
@@ -80,19 +81,21 @@ def test_setting_no_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "has no deadline" in found()
 
 
+@pytest.mark.slow
 def test_clearing_the_mark_of_a_newer_state(monkeypatch: pytest.MonkeyPatch) -> None:
     def blind(document: Document, events: Any, now: datetime) -> UpdateOne:
         return UpdateOne({"_id": document["_id"]}, real(document, events, now)._doc)
 
     real = state_relay._clear
     monkeypatch.setattr(state_relay, "_clear", blind)
-    assert "wins" in found()
+    assert "wins" in found(MORE_SEEDS)
 
 
+@pytest.mark.slow
 def test_installing_while_the_predecessor_is_not_cleaned_up(monkeypatch: pytest.MonkeyPatch) -> None:
     real: Callable[[Surroundings], WaitingFor | None] = delivering.what_hinders
     monkeypatch.setattr(delivering, "what_hinders", lambda around: real(replace(around, previous_open=False)))
-    assert "before the clean-up of" in found()
+    assert "before the clean-up of" in found(MORE_SEEDS)
 
 
 def test_relying_on_the_process_that_makes_a_call(monkeypatch: pytest.MonkeyPatch) -> None:

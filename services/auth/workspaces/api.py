@@ -27,7 +27,10 @@ log = structlog.get_logger()
 Skip = Annotated[int, Field(ge=0, le=MAX_MEMBERS)]
 
 _PROOF = ("401 session-ended", "403 step-up-required", "404 account-not-found")
-_CREATE = problems("token-missing", "403 local-workspaces-off", "422 region-unknown", "429 too-many-requests")
+_CREATE = problems(
+    *("token-missing", "403 local-workspaces-off", "404 account-not-found", "422 region-unknown"),
+    "429 too-many-requests",
+)
 _READ = problems("token-missing", "404 workspace-not-found")
 _MANAGE = problems(
     *("token-missing", "403 not-admin", "404 workspace-not-found", "409 workspace-owned-by-product"),
@@ -53,6 +56,7 @@ def router(
         """Make a local workspace; the caller becomes its owner. The region is chosen here, once."""
         policy.check_creation(body.region)
         limits.workspace(principal.user_id)
+        await users.get(principal.user_id)  # an access token outlives its account by minutes
         document = rules.new_workspace(
             workspace_id=new_id(),
             name=body.name,

@@ -15,6 +15,7 @@ from services.installer.web.access import Access
 from services.installer.web.bodies import AddOnKey
 from shared.plumbing.errors import Conflict, Forbidden
 from shared.plumbing.http import problems
+from shared.plumbing.openapi import example
 from shared.plumbing.rate_limit import RateLimit
 from shared.plumbing.security import CurrentUser
 
@@ -27,12 +28,16 @@ class _Asked(BaseModel):
 
 
 class RotateSecret(_Asked):
+    model_config = example({"keep_old_hours": 24})
+
     keep_old_hours: Annotated[int, Field(ge=0, le=168)] = Field(
         default=24, description="So long calls are signed with the old secrets too; 0 ends them at once"
     )
 
 
 class RotateKey(_Asked):
+    model_config = example({"emergency": False})
+
     emergency: bool = Field(
         default=False, description="The old key is lost: tell every live installation. Operators only"
     )

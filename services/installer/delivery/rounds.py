@@ -116,7 +116,11 @@ class Rounds:
         task.add_done_callback(self._probes.discard)
 
     async def _knock(self, addon_key: str) -> None:
-        addon = (await self._addons.now([addon_key])).get(addon_key)
+        try:
+            addon = (await self._addons.now([addon_key])).get(addon_key)
+        except Exception as exc:  # noqa: BLE001 - given up for lost, it is tried again
+            log.warning("probe_failed", addon_key=addon_key, error=type(exc).__name__)
+            return
         if addon is not None:
             self._health.count(addon_key, await self._caller.probe(addon.manifest_url or addon.snapshot.base_url))
 

@@ -2,7 +2,8 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Sequence
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 
@@ -14,6 +15,7 @@ from shared.plumbing.mongo import Collection, Database, Document, insert_in_orde
 from shared.plumbing.outbox import OutboxRelay, stored
 from shared.plumbing.outcomes import Outcome, Subscription
 from shared.plumbing.producer import Producer
+from shared.plumbing.records import Record
 from shared.plumbing.state_relay import StateRelay
 from tests.integration.plumbing.parts import Happened, Thing, envelope, running
 from tests.waiting import eventually
@@ -41,7 +43,7 @@ def thing(document: Document) -> Envelope[StateMessage]:
         id=f"{document['_id']}:v{document['version']}",
         source="/tests",
         subject=document["_id"],
-        time=document["state_marked_at"],
+        time=document.get("state_marked_at", datetime.now(UTC)),
         data=Thing(name=document["_id"], version=document["version"]),
         correlation_id="c-1",
         causation_id=None,
@@ -154,3 +156,55 @@ async def test_a_consumer_waits_for_records_in_its_poll(
         began = asyncio.get_running_loop().time()
         assert await consumer.getmany(timeout_ms=1) == {}
         assert asyncio.get_running_loop().time() - began >= timedelta(milliseconds=POLL_MS).total_seconds() / 2
+
+
+class _Seen:
+    """A handler that remembers what came."""
+
+    def __init__(self) -> None:
+        self.ids: list[str] = []
+
+    async def __call__(self, batch: Sequence[Envelope[Message]]) -> Sequence[Outcome]:
+        self.ids += [one.id for one in batch]
+        return [Outcome.DONE] * len(batch)
+
+
+class _Held:
+    """A producer whose records get stuck on their way, for as long as one wants."""
+
+    def __init__(self, producer: Producer) -> None:
+        self._producer = producer
+        self.on_its_way = asyncio.Event()
+        self.free = asyncio.Event()
+        self.connected = True
+
+    async def send(self, record: Record) -> None:
+        self.on_its_way.set()
+        await self.free.wait()
+        await self._producer.send(record)
+
+
+async def test_an_old_state_that_comes_after_a_newer_one_is_followed_by_the_newest_again(
+    producer: Producer, kafka: str, topics: tuple[Topic, Topic], database: Database, clock: DatabaseClock
+) -> None:
+    """Else compaction would keep the old one, although the newest was told and nothing is marked any more."""
+    documents = database["documents"]
+    held = _Held(producer)
+    slow = StateRelay(documents, thing, cast("Producer", held), clock)
+    quick = StateRelay(documents, thing, producer, clock)
+    await documents.insert_one({"_id": "a", "version": 1, "state_marked_at": clock.now()})
+    seen = _Seen()
+    letters = DeadLetters(database["dead_letters"], clock)
+    reading = Consumers("tests", kafka, (Subscription(topics[1], (Thing,), seen, rest=0),), letters)
+
+    async with running(slow.run, quick.run, reading.run):
+        slow.mark(["a"])
+        await held.on_its_way.wait()
+        now = clock.now()
+        await documents.update_one({"_id": "a"}, {"$set": {"version": 2, "state_marked_at": now}})
+        quick.mark(["a"])
+        await eventually(lambda: documents.find_one({"_id": "a", "state_marked_at": None}))
+        held.free.set()
+        await eventually(lambda: len(seen.ids) >= 3)
+
+    assert seen.ids == ["a:v2", "a:v1", "a:v2"]

@@ -9,7 +9,7 @@ PYTEST := $(VENV)/python -m pytest
 # Most tests wait most of the time, so there are more workers than cores. They take the longest way first.
 WORKERS ?= 4
 TOGETHER := -n $(WORKERS) --no-loadscope-reorder
-ALL := tests/e2e tests/integration tests/contracts tests/unit tests/meta
+ALL := tests/e2e tests/integration tests/model tests/contracts tests/unit tests/meta
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / && $$1 != "help" {printf "  make %-17s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,9 +31,9 @@ test: ## set up and run the tests, but for the slow ones
 	@$(LOCAL) setup
 	$(PYTEST) $(TOGETHER) $(ALL) -m "not slow" $(T)
 
-test-unit: ## the tests without any server: units, contracts, architecture
+test-unit: ## the tests without any server: units, models, contracts, architecture
 	@$(LOCAL) setup --only-python
-	$(PYTEST) tests/unit tests/contracts tests/meta -m "not slow" $(T)
+	$(PYTEST) tests/unit tests/model tests/contracts tests/meta -m "not slow" $(T)
 
 test-integration: ## the tests against real Kafka, MongoDB and SMTP
 	@$(LOCAL) setup

@@ -1,7 +1,6 @@
 """What is asked of the collection `installations`; every question has its index (see `store.INDEXES`)."""
 
 import json
-from collections.abc import Collection as Set
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -127,9 +126,9 @@ class InstallationQueries:
             which["$or"] = [{"lane": {"$nin": full}}, {"deadline": {"$lte": now}}]
         return await self._items(which, "due_at", limit)
 
-    async def addons_in(self, state: State) -> Set[str]:
+    async def addons_in(self, state: State) -> list[str]:
         """Add-ons of the pending installations in this state."""
-        return set(await self.collection.distinct("addon_key", {"outcome": Outcome.PENDING, "state": state}))
+        return await self.collection.distinct("addon_key", {"outcome": Outcome.PENDING, "state": state})
 
     async def waiting(self, addon_key: str, limit: int) -> list[DueItem]:
         """Who waits for this add-on (not for a clean-up), the oldest request first."""

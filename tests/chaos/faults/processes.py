@@ -77,7 +77,9 @@ async def at_failpoint(place: str, arena: Arena) -> str:
     await arena.cluster.kill(name)
     await dying
     await _back(arena, name)
-    return f"{name}, pass {count}{'' if reached else ', which was not reached in time'}"
+    if not reached:
+        raise TimeoutError(f"{name} did not come to pass {count} in time")
+    return f"{name}, pass {count}"
 
 
 async def _has_a_chance(arena: Arena, name: str) -> None:

@@ -4,6 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.config import JsonDict
 
 from shared.plumbing.mongo import Document
 
@@ -35,7 +36,7 @@ _EXAMPLE: dict[str, Any] = {
 }
 
 
-_EXAMPLE_CHOICE = {"topic": "auth.workspaces.v1", "reason": "unknown-version"}
+_EXAMPLE_CHOICE: JsonDict = {"topic": "auth.workspaces.v1", "reason": "unknown-version"}
 
 
 class Which(BaseModel):

@@ -1,6 +1,7 @@
 """Settings for machines that are busy, as one with several workers is: patient where tests wait, sparing elsewhere."""
 
 import functools
+import gc
 import os
 
 import httpx._config
@@ -26,3 +27,5 @@ def tune() -> None:
     # The default renders every exception with all its locals, which takes seconds each.
     plain = structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)
     structlog.configure(processors=[*structlog.get_config()["processors"][:-1], plain])
+    # A test builds a whole service and throws it away; looking through all the rest for it takes a tenth.
+    gc.set_threshold(100_000, 50, 100)

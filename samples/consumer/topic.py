@@ -1,6 +1,7 @@
 """Following the topic. The position is ours (partition -> next offset), not a consumer group's: see `ledger.py`."""
 
 import json
+import sys
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -57,9 +58,17 @@ async def _partitions(settings: Settings) -> list[TopicPartition]:
 
 
 def _event(record: "ConsumerRecord[bytes, bytes]") -> Event | None:
-    """None for types that we do not know: a newer marketplace may send more."""
-    headers = {name: value.decode() for name, value in record.headers}
-    if headers.get("ce_type") not in TYPES or record.value is None:
+    """None for types that we do not know, as a newer marketplace may send more, and for what nobody can read.
+
+    The marketplace sends no such record; whoever else may write to the topic can, and shall stop nobody.
+    """
+    try:
+        headers = {name: value.decode() for name, value in record.headers}
+        if headers.get("ce_type") not in TYPES or record.value is None:
+            return None
+        data: dict[str, Any] = json.loads(record.value)
+        return Event(headers["ce_id"], headers["ce_type"], int(headers["seq"]), data)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        place = f"partition {record.partition}, offset {record.offset}"
+        sys.stderr.write(f"passed over {place}: {type(error).__name__}\n")
         return None
-    data: dict[str, Any] = json.loads(record.value)
-    return Event(headers["ce_id"], headers["ce_type"], int(headers["seq"]), data)

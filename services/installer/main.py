@@ -137,6 +137,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         "due": rounds.run_due,
         "attending": rounds.run_attending,
         "rotations": Rotations(rotations, store, worker, clock).run,
+        "leases": worker.run_leases,
         "departures": Departures(known, store, worker).run,
         "watchdog": Watchdog(store).run,
         "health-counts": health.run_counts,
@@ -156,8 +157,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         outboxes=(outbox,),
         states=(states, breakers),
         prepare=(store.prepare, keys.prepare, health.prepare),
-        # A replayed dead letter can begin a call in any role.
-        loops={"leases": worker.run_leases, "user-tokens": users.run, "health": health.run_looks},
+        loops={"user-tokens": users.run, "health": health.run_looks},
         worker_loops=worker_loops,
         measures=(Measures(overview, clock),),
         checks=Checks(overview, clock, partial(known.addons.rebuild, platform.kafka_bootstrap_servers)).all,

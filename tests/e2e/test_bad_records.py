@@ -242,7 +242,9 @@ def _mails(marketplace: Marketplace) -> list[dict[str, Any]]:
     return found
 
 
-@pytest.mark.parametrize("service", READERS)
+@pytest.mark.parametrize(
+    "service", [pytest.param(one, marks=() if one == "auth" else pytest.mark.slow) for one in READERS]
+)
 def test_dead_letters_are_listed_without_secrets(marketplace: Marketplace, service: str) -> None:
     topic, key = READERS[service][0], secrets.token_hex(12)
     kind = next(message.type_name() for message in ALL_MESSAGES if message.topic.name == topic)

@@ -50,6 +50,7 @@ def ended_well(marketplace: Marketplace, addon: SampleAddOn, installation: str) 
     assert len({mail["message_id"] for mail in mails}) == 1
 
 
+@pytest.mark.slow
 def test_each_service_may_be_killed_while_installs_are_under_way(
     marketplace: Marketplace, killable: Stack, a_workspace: Callable[[], str], addon: SampleAddOn
 ) -> None:

@@ -75,7 +75,10 @@ def test_an_operators_notice_shows_the_screen_until_it_is_cleared(
     marketplace: Marketplace, workspace: str, addon: SampleAddOn
 ) -> None:
     scope = f"addon:{addon.key}"
-    marketplace.operator.call("POST", NOTICES, json={"scope": scope, "text": "We move its server."})
+    notice = {"scope": scope, "text": "We move its server."}
+    eventually(
+        lambda: marketplace.operator.send("POST", NOTICES, json=notice).is_success, "an add-on that the notifier knows"
+    )
     try:
         eventually(lambda: "will-wait" in marketplace.preflight(addon.key, workspace)["warnings"], "the warning")
         installation = marketplace.request(addon.key, workspace)

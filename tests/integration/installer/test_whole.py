@@ -191,7 +191,7 @@ async def test_a_deleted_workspace_is_left_even_by_a_process_that_was_dead_meanw
         await world.told(installation, "InstallRequested", "AddOnInstalled", "AddOnUninstalled")
 
 
-@pytest.mark.parametrize("moment", ["checking", "delivering"])
+@pytest.mark.parametrize("moment", [pytest.param("checking", marks=pytest.mark.slow), "delivering"])
 async def test_a_killed_process_is_replaced_and_nothing_is_lost_or_doubled(world: World, moment: str) -> None:
     workspaces = [new_id() for _ in range(20)]
     hold = asyncio.Event()

@@ -14,7 +14,8 @@ from deploy.local.stack import Stack
 RUN_FOLDER = "TEST_RUN_FOLDER"  # the variable by which a run tells its workers
 END_TO_END = "tests/e2e/"
 # The longest ways, each with a stack of its own, so they begin together. More stacks cost more than they save.
-ON_ONE_STACK = {"rows": ("test_rows_", "test_agreement")}
+# A consumer with no protection of its own must not meet what `test_bad_records` puts on the topics.
+ON_ONE_STACK = {"rows": ("test_rows_", "test_agreement", "test_consumer")}
 
 
 class Files(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no type information

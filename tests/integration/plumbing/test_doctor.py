@@ -16,6 +16,10 @@ from tests.users import PUBLIC_URL
 PROJECT = Path(__file__).parents[3]
 
 
+OTHERS = {"group-empty", "group-behind"}
+"""Of the groups on a broker that all tests share."""
+
+
 async def doctor(
     service: str, kafka: str, mongo_url: str, database: Database, *arguments: str, **env: str
 ) -> tuple[int, list[str], dict[str, Any]]:
@@ -42,8 +46,10 @@ async def test_problems_are_named_and_what_is_safe_is_mended(
     kafka: str, mongo_url: str, database: Database, clock: DatabaseClock
 ) -> None:
     where = (kafka, mongo_url, database)
+    await doctor("installer", *where)  # makes the indexes of an empty database
     code, names, _ = await doctor("installer", *where)
-    assert (code, names) == (0, [])
+    assert set(names) <= OTHERS
+    assert code == bool(names)
 
     now = clock.now()
     await database["installations"].drop_index("failed")
@@ -57,12 +63,13 @@ async def test_problems_are_named_and_what_is_safe_is_mended(
 
     code, names, report = await doctor("installer", *where)
     found = {"indexes-missing", "state-unsent", "dead-letters-open", "installations-stranded", "breaker-open-long"}
-    assert (code, set(names)) == (1, found)
-    assert report["problems"][0]["evidence"] == {"made_now": ["installations.failed"]}
+    assert (code, set(names) - OTHERS) == (1, found)
+    (index,) = [one for one in report["problems"] if one["problem"] == "indexes-missing"]
+    assert index["evidence"] == {"made_now": ["installations.failed"]}
     assert all(one["means"] and one["mend"] and one["side"] for one in report["problems"])
 
     code, names, report = await doctor("installer", *where, "--fix")
-    assert (code, set(names)) == (1, {"dead-letters-open", "breaker-open-long"}), report
+    assert (code, set(names) - OTHERS) == (1, {"dead-letters-open", "breaker-open-long"}), report
     assert set(report["mended"]) == {"state-unsent", "installations-stranded"}
     woken = await database["installations"].find_one({"_id": "s"}) or {}
     assert (woken["version"], woken["due_at"] >= now) == (2, True)
@@ -71,10 +78,11 @@ async def test_problems_are_named_and_what_is_safe_is_mended(
 
 
 async def test_without_kafka_database_or_key_it_says_so(kafka: str, mongo_url: str, database: Database) -> None:
+    await doctor("installer", "127.0.0.1:1", mongo_url, database)  # makes the indexes of an empty database
     code, names, _ = await doctor("installer", "127.0.0.1:1", mongo_url, database)
-    assert (code, names) == (1, ["kafka-unreachable"])
+    assert (code, set(names) - OTHERS) == (1, {"kafka-unreachable"})
     other = {"INSTALLER_MASTER_KEY": "B" * 43 + "="}
     code, names, _ = await doctor("installer", kafka, mongo_url, database, **other)
-    assert (code, names) == (1, ["secrets-unreadable"])
+    assert (code, set(names) - OTHERS) == (1, {"secrets-unreadable"})
     code, names, _ = await doctor("catalog", kafka, "mongodb://127.0.0.1:1/?replicaSet=rs0", database)
     assert (code, names) == (1, ["database-unreachable"])

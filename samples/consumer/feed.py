@@ -65,9 +65,8 @@ class Marketplace:
         """Repeats what passes by itself: 429, 502, 503, 504, connections that fail."""
         while True:
             try:
-                answer = await self._http.get(
-                    NOTIFIER + path, params=params, headers={"Authorization": f"Bearer {self._access}"}
-                )
+                bearer = {"Authorization": f"Bearer {self._access}"} if self._access else {}
+                answer = await self._http.get(NOTIFIER + path, params=params, headers=bearer)
                 if answer.status_code == httpx.codes.UNAUTHORIZED:
                     exchanged = await self._http.post("/api/auth/v1/sessions/token", json={"token": self._token})
                     if exchanged.status_code not in PASSING:

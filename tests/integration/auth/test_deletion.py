@@ -289,6 +289,14 @@ async def test_what_an_access_token_did_after_the_end_is_erased_when_it_has_ende
     assert await worker.sweep_once() == 0
 
 
+async def test_who_is_gone_makes_no_workspace_with_a_token_that_is_left(auth: Auth) -> None:
+    ada = await auth.person(EMAIL)
+    assert (await delete(auth, ada)).status_code == 204
+    made = await auth.http.post(f"{API}/workspaces", json={"name": "Late"}, headers=ada.headers)
+    assert (made.status_code, made.json()["slug"]) == (404, "account-not-found")
+    assert await auth.database["workspaces"].count_documents({"name": "Late"}) == 0
+
+
 async def test_every_service_hears_of_the_end_and_a_week_later_the_topic_forgets(auth: Auth) -> None:
     ada = await auth.person(EMAIL)
     await delete(auth, ada)

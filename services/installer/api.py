@@ -9,15 +9,16 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 
 from services.installer.domain import Installation
-from services.installer.saga.inputs import CancelAsked, RetryAsked, UninstallAsked, Verdict
+from services.installer.saga.inputs import CancelAsked, RetryAsked, UninstallAsked
 from services.installer.store import InstallationStore
 from services.installer.web import bodies, guidance, refusals, showing, views
 from services.installer.web.access import Access
 from services.installer.web.asking import Asking
 from services.installer.web.bodies import AddOnKey, HexId
+from services.installer.web.deciding import decided
 from services.installer.web.views import InstallationDetail, InstallationView
 from shared.contracts.installer import State
-from shared.plumbing.errors import Conflict, Invalid, Problem, Unauthorized
+from shared.plumbing.errors import Invalid, Problem, Unauthorized
 from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems, traceparent
 from shared.plumbing.logging import to_json
 from shared.plumbing.rate_limit import RateLimit
@@ -155,13 +156,7 @@ def router(asking: Asking, access: Access, store: InstallationStore, changes: Ra
     ) -> InstallationView:
         changes.check(user.user_id)
         await access.administered(installation_id, user)
-        decision = await store.ask(installation_id, message)
-        if decision is None:
-            raise refusals.installation_not_found()
-        if decision.verdict is Verdict.NOT_ALLOWED:
-            state = showing.installation(decision.installation)
-            raise Conflict(slug, title, installation={name: state[name] for name in ("id", "state", "outcome")})
-        return InstallationView(**showing.installation(decision.installation))
+        return await decided(store, installation_id, message, slug=slug, title=title)
 
     return api
 

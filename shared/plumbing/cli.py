@@ -2,10 +2,8 @@
 
 import argparse
 import asyncio
-import json
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
 
 import uvloop
 
@@ -14,6 +12,7 @@ from shared.plumbing.asyncapi import asyncapi_document
 from shared.plumbing.dead_letters_command import add_dead_letters, dead_letters
 from shared.plumbing.doctor_command import add_doctor, doctor
 from shared.plumbing.logging import configure_logging
+from shared.plumbing.printing import print_json
 from shared.plumbing.service import ROLES, Service, serve
 from shared.plumbing.tasks import end
 from shared.plumbing.topics import create_topics
@@ -54,9 +53,9 @@ def run(
     # What a command prints is for programs too, so its log is apart, for whoever runs it.
     configure_logging(service.name, service.platform.log_level, "console", sys.stderr)
     if args.command == "openapi":
-        _print(service.api.openapi())
+        print_json(service.api.openapi())
     elif args.command == "asyncapi":
-        _print(asyncapi_document(service))
+        print_json(asyncapi_document(service))
     elif args.command == "doctor":
         asyncio.run(doctor(service, args))
     elif args.command == "topics":
@@ -69,7 +68,7 @@ def run(
                 replication=platform.topic_replication,
             )
         )
-        _print({"created": created, "topics": len(topics)})
+        print_json({"created": created, "topics": len(topics)})
     else:
         command = own.get(args.command) or _MAINTENANCE[args.command]
         asyncio.run(_with_database(service, command, args))
@@ -92,20 +91,16 @@ async def _with_database(service: Service, command: Command, args: argparse.Name
 async def _resend_state(service: Service, _: argparse.Namespace) -> None:
     while not service.producer.connected:  # noqa: ASYNC110 - a command for people; Ctrl-C ends it
         await asyncio.sleep(0.1)
-    _print({"sent": sum([await state.resend_all() for state in service.states])})
+    print_json({"sent": sum([await state.resend_all() for state in service.states])})
 
 
 async def _rebuild(service: Service, args: argparse.Namespace) -> None:
     for projection in service.projections:
         if projection.name == args.projection:
-            _print({"read": await projection.rebuild(service.platform.kafka_bootstrap_servers)})
+            print_json({"read": await projection.rebuild(service.platform.kafka_bootstrap_servers)})
             return
     names = ", ".join(projection.name for projection in service.projections)
     sys.exit(f"no projection {args.projection!r}; there are: {names}")
 
 
 _MAINTENANCE: dict[str, Command] = {"resend-state": _resend_state, "rebuild": _rebuild, "dead-letters": dead_letters}
-
-
-def _print(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False) + "\n")

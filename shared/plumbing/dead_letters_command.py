@@ -1,7 +1,6 @@
 """`dead-letters list|show|replay|discard`: what the API offers operators, for whoever is on the machine."""
 
 import argparse
-import json
 import sys
 from collections import Counter
 from typing import Any
@@ -11,6 +10,7 @@ from pydantic import ValidationError
 from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.dead_letters_desk import DeadLetterDesk
 from shared.plumbing.dead_letters_shapes import Which
+from shared.plumbing.printing import print_json
 from shared.plumbing.service import Service
 
 BY = "command"
@@ -40,15 +40,15 @@ async def dead_letters(service: Service, args: argparse.Namespace) -> None:
     match args.action:
         case "list":
             status = None if args.status == "any" else args.status
-            _print(await desk.letters.list(which.query(), status=status, limit=args.limit))
+            print_json(await desk.letters.list(which.query(), status=status, limit=args.limit))
         case "show":
-            _print([found for one in args.id if (found := await desk.letters.find(one))])
+            print_json([found for one in args.id if (found := await desk.letters.find(one))])
         case "replay":
             ids = args.id or await desk.letters.open_ids(which.query(), 0)
             results = {one: await desk.replay(one, BY) for one in ids}
-            _print({**Counter(results.values()), "letters": results})
+            print_json({**Counter(results.values()), "letters": results})
         case _:
-            _print({"discarded": await _discard(desk.letters, which, args)})
+            print_json({"discarded": await _discard(desk.letters, which, args)})
 
 
 async def _discard(letters: DeadLetters, which: Which, args: argparse.Namespace) -> int:
@@ -59,7 +59,3 @@ async def _discard(letters: DeadLetters, which: Which, args: argparse.Namespace)
     if not which.query():
         sys.exit(f"name ids, or at least one of --{', --'.join(FILTERS)}: all of them is not meant by saying nothing")
     return await letters.discard(which.query(), args.because, by=BY)
-
-
-def _print(value: Any) -> None:
-    sys.stdout.write(json.dumps(value, indent=2, ensure_ascii=False) + "\n")

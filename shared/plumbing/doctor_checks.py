@@ -69,14 +69,12 @@ class _Examined:
         for outbox in self._service.outboxes:
             count, since = await outbox.pending(_MOST)
             if self._old(since):
-                evidence = {"collection": outbox.name, "documents": count, "since": _text(since)}
+                evidence = {"collection": outbox.name, "documents": count, "since": since}
                 found.append(Finding("outbox-old", evidence, outbox.sweep_now))
         for state in self._service.states:
             since = await state.oldest_unsent()
             if self._old(since):
-                found.append(
-                    Finding("state-unsent", {"collection": state.name, "since": _text(since)}, state.sweep_now)
-                )
+                found.append(Finding("state-unsent", {"collection": state.name, "since": since}, state.sweep_now))
         return found
 
     async def letters(self) -> Sequence[Finding]:
@@ -101,7 +99,3 @@ class _Examined:
     async def _replay(self) -> None:
         for subscription in self._service.subscriptions:
             await self._service.dead_letters.replay_returning(group_id(self._service.name, subscription), subscription)
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -2,13 +2,13 @@
 
 import argparse
 import asyncio
-import json
 import sys
 from typing import Any
 
 from shared.plumbing.doctor import Finding, examine, mend
 from shared.plumbing.doctor_checks import checks
 from shared.plumbing.mongo import is_infrastructure_fault
+from shared.plumbing.printing import print_json
 from shared.plumbing.service import Service
 from shared.plumbing.tasks import end
 
@@ -32,8 +32,7 @@ async def doctor(service: Service, args: argparse.Namespace) -> None:
         for step in service.close:
             await step()
         await service.client.close()
-    report = {"service": service.name, "problems": [one.told() for one in findings], "mended": mended}
-    sys.stdout.write(json.dumps(report, indent=2, ensure_ascii=False, default=str) + "\n")
+    print_json({"service": service.name, "problems": [one.told() for one in findings], "mended": mended})
     sys.exit(1 if findings else 0)
 
 

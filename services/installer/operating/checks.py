@@ -1,7 +1,7 @@
 """What the doctor looks at in the installer."""
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from services.installer.operating.overview_store import OverviewStore
 from shared.plumbing.clock import Clock
@@ -32,7 +32,7 @@ class Checks:
             "installations-beyond-deadline": await self._store.beyond_deadline(),
         }
         return [
-            Finding(slug, {"count": late.count, "oldest_due_at": _text(late.oldest)})
+            Finding(slug, {"count": late.count, "oldest_due_at": late.oldest})
             for slug, late in slugs.items()
             if late.count
         ]
@@ -52,9 +52,7 @@ class Checks:
         now = self._clock.now()
         found = [one for one in await self._store.breakers() if now - one["since"] > DOWN_LONG]
         return [
-            Finding(
-                "breaker-open-long", {"addon": one["addon_key"], "since": _text(one["since"]), "cause": one["cause"]}
-            )
+            Finding("breaker-open-long", {"addon": one["addon_key"], "since": one["since"], "cause": one["cause"]})
             for one in found
         ]
 
@@ -69,7 +67,3 @@ class Checks:
         found = await self._store.unknown_addons()
         evidence = {"count": len(found), "addons": found[:_NAMED]}
         return [Finding("addon-vanished", evidence, self._rebuild_addons)] if found else []
-
-
-def _text(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat()

@@ -7,14 +7,14 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request
 
 from services.installer.domain import ENDED
-from services.installer.saga.inputs import Input, RedeliveryAsked, RetryAsked, Verdict
+from services.installer.saga.inputs import Input, RedeliveryAsked, RetryAsked
 from services.installer.store import InstallationStore
-from services.installer.web import bodies, refusals, showing, views
+from services.installer.web import bodies, refusals, views
 from services.installer.web.access import Access
 from services.installer.web.bodies import AddOnKey
+from services.installer.web.deciding import decided
 from services.installer.web.delivery_views import DeliveryView
 from services.installer.web.views import InstallationView
-from shared.plumbing.errors import Conflict
 from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems
 from shared.plumbing.rate_limit import RateLimit
 from shared.plumbing.security import CurrentUser
@@ -85,17 +85,14 @@ def router(access: Access, store: InstallationStore, changes: RateLimit, redeliv
         asked: Input = RedeliveryAsked("asked", nonce, correlation_id(request))
         if one.state in ENDED:
             asked = RetryAsked(user.user_id, correlation_id(request))
-        decision = await store.ask(one.id, asked)
-        if decision is None:
-            raise refusals.installation_not_found()
-        if decision.verdict is Verdict.NOT_ALLOWED:
-            state = showing.installation(decision.installation)
-            raise Conflict(
-                "nothing-to-redeliver",
-                "There is no call to make again",
-                "Only an installed add-on that wants INSTALLED, or one that still owes its clean-up, is called again.",
-                installation={name: state[name] for name in ("id", "state", "outcome", "cleanup")},
-            )
-        return InstallationView(**showing.installation(decision.installation))
+        return await decided(
+            store,
+            one.id,
+            asked,
+            slug="nothing-to-redeliver",
+            title="There is no call to make again",
+            detail="Only an installed add-on that wants INSTALLED, or one that still owes its clean-up, is called again.",
+            told=("id", "state", "outcome", "cleanup"),
+        )
 
     return api

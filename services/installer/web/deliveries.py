@@ -91,7 +91,8 @@ def router(access: Access, store: InstallationStore, changes: RateLimit, redeliv
             asked,
             slug="nothing-to-redeliver",
             title="There is no call to make again",
-            detail="Only an installed add-on that wants INSTALLED, or one that still owes its clean-up, is called again.",
+            detail="Only an installed add-on that wants INSTALLED, or one that still owes its clean-up, is called "
+            "again.",
             told=("id", "state", "outcome", "cleanup"),
         )
 

@@ -63,9 +63,9 @@ def mongo_url(infrastructure: Infrastructure) -> str:
     return infrastructure.mongo_url
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 async def mongo(mongo_url: str) -> AsyncIterator[Client]:
-    """A client of this test's event loop."""
+    """A client that all tests of a worker share."""
     client = connect(mongo_url, app_name="tests")
     yield client
     await client.close()

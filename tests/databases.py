@@ -21,7 +21,13 @@ class Databases:
         """An empty one of this owner's; its indexes are those that earlier tests of the same owner made."""
         # Not the one of the test before, whose killed processes may still write for a moment.
         turns = self._turns.setdefault(owner, itertools.cycle(f"test_{self._run}_{owner}_{n}" for n in range(2)))
-        database = client[next(turns)]
+        return await self._emptied(client[next(turns)])
+
+    async def standing(self, client: Client, owner: str) -> Database:
+        """The same each time, empty, for an owner whose service knows no other."""
+        return await self._emptied(client[f"test_{self._run}_{owner}"])
+
+    async def _emptied(self, database: Database) -> Database:
         self._used.add(database.name)
         for name in await database.list_collection_names():
             collection = database[name]

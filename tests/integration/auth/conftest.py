@@ -5,6 +5,7 @@ import functools
 import json
 import secrets
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -17,10 +18,11 @@ from services.auth.main import build
 from services.auth.settings import AuthSettings
 from shared.contracts.auth import SEALED_ADDRESS, SEALED_LINK
 from shared.plumbing.keys import SigningKey
-from shared.plumbing.mongo import Database, Document
+from shared.plumbing.mongo import Client, Database, Document
 from shared.plumbing.sealing import Sealer
 from shared.plumbing.service import Service
 from shared.plumbing.settings import PlatformSettings
+from tests.databases import Databases
 from tests.unit.auth.provider import ISSUER
 
 PUBLIC_URL = "http://localhost:8080"
@@ -62,14 +64,14 @@ def settings(**changes: Any) -> AuthSettings:
         "password_memory_kib": 8192,
         "password_passes": 1,
         "quiet_answer_seconds": 0,
-        "log_ins_per_minute": 1000,
-        "refreshes_per_minute": 1000,
-        "mails_per_hour": 1000,
-        "codes_per_hour": 1000,
-        "workspaces_per_hour": 1000,
-        "invites_per_hour": 1000,
-        "changes_per_hour": 1000,
-        "network_requests_per_minute": 10_000,
+        "log_ins_per_minute": 1_000_000,
+        "refreshes_per_minute": 1_000_000,
+        "mails_per_hour": 1_000_000,
+        "codes_per_hour": 1_000_000,
+        "workspaces_per_hour": 1_000_000,
+        "invites_per_hour": 1_000_000,
+        "changes_per_hour": 1_000_000,
+        "network_requests_per_minute": 1_000_000,
     }
     return AuthSettings.model_validate(fields | changes)
 
@@ -196,23 +198,49 @@ def first_key() -> Document:
     return {"kid": kid, "private": private, "signs_from": datetime(2026, 1, 1, tzinfo=UTC)}
 
 
-async def started(service: Service, database: Database) -> AsyncIterator[Auth]:
+@asynccontextmanager
+async def opened(service: Service, database: Database) -> AsyncIterator[Auth]:
     """The service, prepared, behind a client. Its key is made once per run: making one takes longer than most tests."""
     await database["signing_keys"].update_one({"_id": 1}, {"$setOnInsert": first_key()}, upsert=True)
     await service.prepare_database()
     async with httpx.AsyncClient(transport=httpx.ASGITransport(service.api), base_url=PUBLIC_URL) as http:
         yield Auth(service, http, database)
+
+
+async def closed(service: Service) -> None:
     for step in service.close:
         await step()
     await service.client.close()
 
 
+async def started(service: Service, database: Database) -> AsyncIterator[Auth]:
+    """A service of one test, with settings of its own."""
+    async with opened(service, database) as auth:
+        yield auth
+    await closed(service)
+
+
 @pytest.fixture
-async def auth(database: Database, mongo_url: str) -> AsyncIterator[Auth]:
-    """A fresh auth."""
+async def database(mongo: Client, databases: Databases) -> Database:
+    """Emptied before each test; there is one only, because the service that stands knows no other."""
+    return await databases.standing(mongo, "auth")
+
+
+@pytest.fixture(scope="session")
+async def standing(mongo: Client, mongo_url: str, databases: Databases) -> AsyncIterator[Service]:
+    """A service with these settings for all tests: building one takes longer than most of them."""
+    database = await databases.standing(mongo, "auth")
     service = build(platform(mongo_url), settings(mongo_database=database.name))
-    async for running in started(service, database):
-        yield running
+    yield service
+    await closed(service)
+
+
+@pytest.fixture
+async def auth(standing: Service, database: Database) -> AsyncIterator[Auth]:
+    """An auth to which nothing has happened yet."""
+    async with opened(standing, database) as fresh:
+        yield fresh
+    await standing.close[0]()  # what it has counted belongs to this test
 
 
 def slug(answer: httpx.Response) -> str:

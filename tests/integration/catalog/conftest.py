@@ -13,10 +13,11 @@ from services.catalog.settings import CatalogSettings
 from services.catalog.store import CatalogStore
 from shared.contracts.envelope import Envelope, Message
 from shared.plumbing.clock import DatabaseClock
-from shared.plumbing.mongo import Collection, Database
+from shared.plumbing.mongo import Client, Collection, Database
 from shared.plumbing.outcomes import Outcome
 from shared.plumbing.service import Service
 from shared.plumbing.settings import PlatformSettings
+from tests.databases import Databases
 from tests.users import PUBLIC_URL, trust_test_users
 
 ALLOWED = "127.0.0.1:18331"
@@ -60,9 +61,8 @@ class Catalog:
         return outcomes
 
 
-@contextlib.asynccontextmanager
-async def running(database: Database, mongo_url: str, clock: DatabaseClock, **fields: Any) -> AsyncIterator[Catalog]:
-    """A catalog with these settings, whose users are made by `tests.users`."""
+def composed(database: Database, mongo_url: str, **fields: Any) -> Service:
+    """A catalog with these settings."""
     platform = PlatformSettings(
         public_url=PUBLIC_URL,
         mongo_url=mongo_url,
@@ -70,20 +70,51 @@ async def running(database: Database, mongo_url: str, clock: DatabaseClock, **fi
         users_jwks_url="http://127.0.0.1:1/jwks",
         outgoing_allow=ALLOWED,
     )
-    settings = {"mongo_database": database.name, "publishes_per_minute": 1000, **fields}
-    service = build(platform, CatalogSettings.model_validate(settings))
+    settings = {"mongo_database": database.name, "publishes_per_minute": 1_000_000, **fields}
+    return build(platform, CatalogSettings.model_validate(settings))
+
+
+@contextlib.asynccontextmanager
+async def opened(service: Service, database: Database, clock: DatabaseClock) -> AsyncIterator[Catalog]:
+    """Its API, whose users are made by `tests.users`."""
     await service.prepare_database()
     trust_test_users(service.api, service.clock)
     transport = httpx.ASGITransport(service.api)
     async with httpx.AsyncClient(transport=transport, base_url=PUBLIC_URL) as client:
         yield Catalog(service, client, clock, database)
+
+
+async def closed(service: Service) -> None:
     for step in service.close:
         await step()
     await service.client.close()
 
 
+@contextlib.asynccontextmanager
+async def running(database: Database, mongo_url: str, clock: DatabaseClock, **fields: Any) -> AsyncIterator[Catalog]:
+    """A catalog of one test, with settings of its own."""
+    service = composed(database, mongo_url, **fields)
+    async with opened(service, database, clock) as made:
+        yield made
+    await closed(service)
+
+
 @pytest.fixture
-async def catalog(database: Database, mongo_url: str, clock: DatabaseClock) -> AsyncIterator[Catalog]:
-    """A fresh catalog."""
-    async with running(database, mongo_url, clock) as made:
+async def database(mongo: Client, databases: Databases) -> Database:
+    """Emptied before each test; there is one only, because the service that stands knows no other."""
+    return await databases.standing(mongo, "catalog")
+
+
+@pytest.fixture(scope="session")
+async def standing(mongo: Client, mongo_url: str, databases: Databases) -> AsyncIterator[Service]:
+    """A service for all tests: building one takes longer than most of them."""
+    service = composed(await databases.standing(mongo, "catalog"), mongo_url)
+    yield service
+    await closed(service)
+
+
+@pytest.fixture
+async def catalog(standing: Service, database: Database, clock: DatabaseClock) -> AsyncIterator[Catalog]:
+    """A catalog to which nothing has happened yet."""
+    async with opened(standing, database, clock) as made:
         yield made

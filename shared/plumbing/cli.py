@@ -16,6 +16,7 @@ from shared.plumbing.printing import print_json
 from shared.plumbing.service import ROLES, Service, serve
 from shared.plumbing.tasks import end
 from shared.plumbing.topics import create_topics
+from shared.plumbing.tracing import configure_tracing
 
 Command = Callable[[Service, argparse.Namespace], Awaitable[None]]
 
@@ -48,7 +49,9 @@ def run(
     service = build()
     if args.command == "serve":
         configure_logging(service.name, service.platform.log_level, service.platform.log_format)
+        end_tracing = configure_tracing(service.name, service.platform.otlp_endpoint)
         uvloop.run(serve(service, args.role))
+        end_tracing()
         return
     # What a command prints is for programs too, so its log is apart, for whoever runs it.
     configure_logging(service.name, service.platform.log_level, "console", sys.stderr)

@@ -20,9 +20,10 @@ from faststream.kafka.message import KafkaAckableMessage
 
 from shared.contracts.envelope import Envelope, Message
 from shared.plumbing import failpoints
+from shared.plumbing.batch_report import report
 from shared.plumbing.dead_letters import DeadLetters, Fault, passes
 from shared.plumbing.liveness import ConsumerProgress
-from shared.plumbing.metrics import COMMIT_FAILURES, MESSAGE_SECONDS, MESSAGES, REBALANCES
+from shared.plumbing.metrics import COMMIT_FAILURES, REBALANCES
 from shared.plumbing.outcomes import Outcome, Subscription
 from shared.plumbing.records import DataFault, RawRecord, from_record
 from shared.plumbing.topics import missing_topics
@@ -221,7 +222,7 @@ class _Batch:
             await self._pause(exc)
             raise _TryAgainError from exc
         self._failures = 0
-        self._report(envelopes, outcomes, faults, time.perf_counter() - started)
+        report(self._group, envelopes, outcomes, faults, time.perf_counter() - started)
         if len(records) < SMALL_BATCH:
             await asyncio.sleep(self._subscription.rest)
         failpoints.reached(failpoints.BEFORE_COMMIT)
@@ -266,28 +267,3 @@ class _Batch:
         self._failures += 1
         log.warning("batch_waits", group=self._group, error=type(exc).__name__, pause=pause, failures=self._failures)
         await asyncio.sleep(pause)
-
-    def _report(
-        self, envelopes: list[Envelope[Message]], outcomes: Sequence[Outcome], faults: list[Fault], seconds: float
-    ) -> None:
-        """The canonical line of each message; the batch's duration is shared by its messages."""
-        each_ms = round(seconds * 1000 / max(1, len(envelopes) + len(faults)), 2)
-        for envelope, outcome in zip(envelopes, outcomes, strict=True):
-            position = envelope.position
-            log.info(
-                "message",
-                group=self._group,
-                message_type=envelope.type,
-                message_id=envelope.id,
-                subject=envelope.subject,
-                correlation_id=envelope.correlation_id,
-                partition=position.partition if position else None,
-                offset=position.offset if position else None,
-                outcome=outcome,
-                duration_ms=each_ms,
-            )
-            MESSAGES.labels(self._group, envelope.type, outcome).inc()
-        for fault in faults:
-            log.error("message_dead_lettered", group=self._group, reason=fault.reason, **fault.place())
-            MESSAGES.labels(self._group, "", Outcome.DEAD_LETTERED).inc()
-        MESSAGE_SECONDS.labels(self._group).observe(seconds)

@@ -12,6 +12,7 @@ import structlog
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
+from shared.plumbing import tracing
 from shared.plumbing.metrics import PUBLISH_FAILURES, PUBLISH_SECONDS
 from shared.plumbing.records import Record
 from shared.plumbing.tasks import end
@@ -56,9 +57,11 @@ class Producer:
         if inner is None or not self.connected:
             raise ProducerUnavailableError
         began = time.perf_counter()
+        about = {"messaging.system": "kafka", "messaging.destination.name": record.topic}
         try:
-            stored = await inner.send(record.topic, record.value, key=record.key, headers=list(record.headers))
-            await stored
+            with tracing.span(tracing.SpanKind.PRODUCER, f"send {record.topic}", record.traceparent, about):
+                stored = await inner.send(record.topic, record.value, key=record.key, headers=list(record.headers))
+                await stored
         except (KafkaError, RuntimeError) as exc:
             if not getattr(exc, "retriable", False):
                 self._broken.set()

@@ -39,6 +39,11 @@ class Record:
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
 
+    @property
+    def traceparent(self) -> str | None:
+        """What caused it, for tracing."""
+        return next((raw.decode() for name, raw in self.headers if name == "traceparent"), None)
+
 
 def to_record(envelope: Envelope[Message]) -> Record:
     """The wire form. Raises `ValueError` when the value is larger than a broker would take."""

@@ -11,6 +11,7 @@ import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from shared.plumbing import tracing
 from shared.plumbing.metrics import REQUEST_SECONDS
 from shared.plumbing.problems import answer, to_problem
 
@@ -31,7 +32,7 @@ def correlation_id(request: Request) -> str:
 
 
 def traceparent(request: Request) -> str | None:
-    """Return the W3C trace context that came in, if it is well formed."""
+    """Return the W3C trace context of this request: of its span, else what came in, if it is well formed."""
     found: str | None = request.state.traceparent
     return found
 
@@ -55,7 +56,10 @@ class RequestContext:
         headers = dict(scope["headers"])
         wanted, trace = headers.get(b"x-request-id", b""), headers.get(b"traceparent", b"")
         state["correlation_id"] = wanted.decode() if _REQUEST_ID.fullmatch(wanted) else uuid.uuid4().hex
-        state["traceparent"] = trace.decode() if _TRACEPARENT.fullmatch(trace) else None
+        came_in = trace.decode() if _TRACEPARENT.fullmatch(trace) else None
+        method_known = method if method in _METHODS else "other"
+        span = tracing.begin(tracing.SpanKind.SERVER, method_known, came_in, {"http.request.method": method_known})
+        state["traceparent"] = tracing.traceparent_of(span)
         state["error_slug"] = None
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(correlation_id=state["correlation_id"])
@@ -88,7 +92,8 @@ class RequestContext:
             seconds = time.perf_counter() - started
             route = getattr(scope.get("route"), "path", None)
             status = status or _CLIENT_GONE
-            REQUEST_SECONDS.labels(method if method in _METHODS else "other", route, status).observe(seconds)
+            REQUEST_SECONDS.labels(method_known, route, status).observe(seconds)
+            _end(span, method_known, route, status, state["error_slug"])
             (log.error if status >= _SERVER_ERROR else log.info)(
                 "request",
                 method=method,
@@ -98,3 +103,15 @@ class RequestContext:
                 error_slug=state["error_slug"],
             )
             structlog.contextvars.clear_contextvars()
+
+
+def _end(span: tracing.Span, method: str, route: str | None, status: int, slug: str | None) -> None:
+    if route:
+        span.update_name(f"{method} {route}")
+        span.set_attribute("http.route", route)
+    span.set_attribute("http.response.status_code", status)
+    if slug:
+        span.set_attribute("souk.error_slug", slug)
+    if status >= _SERVER_ERROR:
+        tracing.fail(span, str(status))
+    span.end()

@@ -68,6 +68,8 @@ class PlatformSettings(Settings):
     log_format: Literal["json", "console"] = "json"
     # Private addresses that outgoing calls may reach, as host:port, comma separated. For development and samples.
     outgoing_allow: Annotated[frozenset[HostPort], NoDecode, BeforeValidator(_split_by_comma)] = frozenset()
+    # Where an OpenTelemetry collector takes OTLP over HTTP, as in http://collector:4318. Without it nothing is traced.
+    otlp_endpoint: Url | None = None
     # Never changes within a version of a topic: keys would move to other partitions.
     topic_partitions: int = Field(default=6, gt=0, le=1000)
     # 1 suits a single broker; a cluster wants 3 (with min.insync.replicas 2).

@@ -17,7 +17,7 @@ from deploy.local.stack import Stack
 from tests.browser import chromium
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
-from tests.e2e.publisher_site import Site, publisher_site
+from tests.e2e.publisher_site import Site, publisher_site, says
 from tests.e2e.topics import Topics
 from tests.e2e.visitor import Visitor
 from tests.openid_provider import OpenIdProvider, running
@@ -57,10 +57,12 @@ QUICK = {
     "NOTIFIER_SITE_SUPPORT_URL": "https://support.example/help",
 }
 
+SPANS = "/v1/traces"  # where a collector takes them
+
 
 @pytest.fixture(scope="package")
 def site() -> Iterator[Site]:
-    """A publisher's own server, which the stack may call though its address is private."""
+    """Servers of others, in one: a publisher's, which the stack may call though its address is private, a collector."""
     with publisher_site() as served:
         yield served
 
@@ -113,6 +115,8 @@ def stack(run_folder: Path, site: Site, providers: dict[str, OpenIdProvider]) ->
     others = [address.removeprefix("http://") for address in (site.url, *(one.issuer for one in providers.values()))]
     made.plan.env["SOUK_OUTGOING_ALLOW"] = ",".join([*allowed, *others])
     known = json.loads(made.service_env("auth")["AUTH_PROVIDERS"])
+    made.plan.env.update({"SOUK_OTLP_ENDPOINT": site.url, "OTEL_BSP_SCHEDULE_DELAY": "500"})
+    site.pages[SPANS] = says(200, b"", "application/x-protobuf")
     made.plan.env["AUTH_PROVIDERS"] = json.dumps([*known, *(one.configured for one in providers.values())])
     try:
         made.start()

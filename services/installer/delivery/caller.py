@@ -10,7 +10,7 @@ from services.installer.delivery import answers
 from services.installer.delivery.prepared import NotCallableError, Signer
 from services.installer.domain import Installation
 from services.installer.saga.inputs import Answer
-from shared.plumbing import failpoints
+from shared.plumbing import failpoints, tracing
 from shared.plumbing.clock import Clock
 from shared.plumbing.outgoing import OutgoingClient, OutgoingError
 
@@ -53,16 +53,19 @@ class Caller:
             failpoints.reached(failpoints.BEFORE_CALL)
 
         started = time.monotonic()
+        about: tracing.Attributes = {"souk.installation": one.id, "souk.addon": one.addon_key, "souk.call": one.call.number}
         try:
-            response = await self._client.request(
-                "POST",
-                prepared.url,
-                headers=prepared.headers_at(self._clock.now(), assigned[one.addon_key].webhook_secrets),
-                body=prepared.body,
-                deadline=self._deadline,
-                max_response=_MAX_ANSWER,
-                before_send=before_send,
-            )
+            with tracing.span(tracing.SpanKind.CLIENT, f"call {one.call.kind}", one.traceparent, about) as span:
+                response = await self._client.request(
+                    "POST",
+                    prepared.url,
+                    headers=prepared.headers_at(self._clock.now(), assigned[one.addon_key].webhook_secrets),
+                    body=prepared.body,
+                    deadline=self._deadline,
+                    max_response=_MAX_ANSWER,
+                    before_send=before_send,
+                )
+                span.set_attribute("http.response.status_code", response.status)
         except OutgoingError as error:
             return answers.of_error(error, timedelta(seconds=time.monotonic() - started))
         failpoints.reached(failpoints.AFTER_CALL)

@@ -150,6 +150,14 @@ class Collection:
         self._network = network
         self.name = name
 
+    def __getattr__(self, name: str) -> Callable[..., Awaitable[list[None]]]:
+        """What this lacks is told through the network: as an AttributeError, services would take it for an outage."""
+
+        def lacking() -> None:
+            raise NotImplementedError(name)
+
+        return lambda *_, **__: self._network.reach([lacking])
+
     async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
         await self._network.reach([lambda: self._store.index(self.name, indexes)])
 
@@ -195,6 +203,11 @@ class Collection:
         ((matched, modified),) = await self._network.reach(
             [lambda: self._store.change(self.name, operation, many=True)]
         )
+        return SimpleNamespace(matched_count=matched, modified_count=modified)
+
+    async def replace_one(self, which: Document, document: Document) -> SimpleNamespace:
+        operation: ReplaceOne[Any] = ReplaceOne(which, document)
+        ((matched, modified),) = await self._network.reach([lambda: self._store.change(self.name, operation)])
         return SimpleNamespace(matched_count=matched, modified_count=modified)
 
     async def bulk_write(self, operations: Sequence[Any], *, ordered: bool = True) -> SimpleNamespace:

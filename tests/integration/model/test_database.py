@@ -131,6 +131,12 @@ async def test_counting_what_a_bulk_met(things: mongo.Collection) -> None:
     assert (await things.update_one({"_id": "a"}, {"$set": {"n": 6}})).modified_count == 1
 
 
+async def test_replacing_what_is_as_expected(things: mongo.Collection) -> None:
+    assert (await things.replace_one({"_id": "a", "n": 9}, {"_id": "a", "n": 2})).matched_count == 0
+    assert (await things.replace_one({"_id": "a", "n": 1}, {"_id": "a", "n": 2})).modified_count == 1
+    assert await things.find_one({"_id": "a"}) == {"_id": "a", "n": 2}
+
+
 async def test_unique_indexes_and_upserts(base: mongo.Database) -> None:
     pairs = base[f"pairs_{secrets.token_hex(4)}"]
     partial = {"live": True}

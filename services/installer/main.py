@@ -13,6 +13,7 @@ from services.installer.delivery.caller import Caller
 from services.installer.delivery.departures import Departures
 from services.installer.delivery.health import Health
 from services.installer.delivery.prepared import Signer
+from services.installer.delivery.retiring import Retiring
 from services.installer.delivery.rotations import Rotations
 from services.installer.delivery.rounds import Rounds
 from services.installer.delivery.slots import Slots
@@ -136,6 +137,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     worker_loops: Mapping[str, Loop] = {
         "due": rounds.run_due,
         "attending": rounds.run_attending,
+        "retiring-keys": Retiring(keys, store).run,
         "rotations": Rotations(rotations, store, worker, clock).run,
         "leases": worker.run_leases,
         "departures": Departures(known, store, worker).run,

@@ -13,6 +13,7 @@ import secrets
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 import structlog
@@ -81,8 +82,22 @@ class AddOnKeys:
         await self._read()
         return self._default
 
+    async def unassigned(self, settled: timedelta) -> list[str]:
+        """Keys but the newest that sign for no add-on, if no add-on's key has changed for so long."""
+        since = self._clock.now() - settled
+        if await self._addons.find_one({"kid_since": {"$gt": since}}, {"_id": 1}) is not None:
+            return []
+        known = [document["kid"] async for document in self._keys.find({}, {"kid": 1}).sort("_id", 1)]
+        assigned = set(await self._addons.distinct("kid"))
+        return [kid for kid in known[:-1] if kid not in assigned]
+
+    async def forget(self, kid: str) -> None:
+        """Delete a key that is needed no more; other processes learn of it as of new ones."""
+        await self._keys.delete_one({"kid": kid})
+        await self._read()
+
     async def refresh(self) -> None:
-        """Learn of keys that other processes made; asks the database at most every 5 s."""
+        """Learn of keys that other processes made or deleted; asks the database at most every 5 s."""
         if time.monotonic() - self._read_at >= _REREAD_SECONDS:
             await self._read()
 
@@ -174,9 +189,10 @@ class AddOnKeys:
         return AddOnSecrets(kid=document["kid"], webhook_secrets=tuple(opened))
 
     async def _read(self) -> None:
-        default = self._default
+        default, there = self._default, set()
         async for document in self._keys.find().sort("_id", 1):
             kid = document["kid"]
+            there.add(kid)
             if kid not in self._signing:
                 try:
                     pem = self._sealer.decrypt(document["private"], purpose=f"addon-signing-key:{kid}")
@@ -185,5 +201,6 @@ class AddOnKeys:
                 self._signing[kid] = SigningKey.from_pem(pem, kid)
             default = kid
         self._default = default
+        self._signing = {kid: key for kid, key in self._signing.items() if kid in there}
         self._public = usable_keys(self.jwks())
         self._read_at = time.monotonic()

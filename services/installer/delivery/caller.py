@@ -53,7 +53,11 @@ class Caller:
             failpoints.reached(failpoints.BEFORE_CALL)
 
         started = time.monotonic()
-        about: tracing.Attributes = {"souk.installation": one.id, "souk.addon": one.addon_key, "souk.call": one.call.number}
+        about: tracing.Attributes = {
+            "souk.installation": one.id,
+            "souk.addon": one.addon_key,
+            "souk.call": one.call.number,
+        }
         try:
             with tracing.span(tracing.SpanKind.CLIENT, f"call {one.call.kind}", one.traceparent, about) as span:
                 response = await self._client.request(

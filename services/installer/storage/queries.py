@@ -194,6 +194,11 @@ class InstallationQueries:
         live, others, unconfirmed = [await self.collection.count_documents(which) for which in (held, other, asked)]
         return live, others, unconfirmed
 
+    async def need_key(self, kid: str) -> bool:
+        """Whether a live installation or an unfinished call has tokens of this key."""
+        unfinished: list[Document] = [{"live": True}, {"call": {"$exists": True}}, {"cleanup": Cleanup.OWED}]
+        return await self.collection.find_one({"tokens.kid": kid, "$or": unfinished}, {"_id": 1}) is not None
+
     async def prolong(self, ids: Sequence[str], owner: str, lease: timedelta) -> None:
         """Keep the leases of these attempts. One update for all of a process's calls; decides nothing."""
         end = {"$add": ["$$NOW", lease // timedelta(milliseconds=1)]}

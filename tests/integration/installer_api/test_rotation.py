@@ -1,14 +1,17 @@
 """New webhook secrets beside old ones, another signing key, and what an emergency does to what is installed."""
 
+from datetime import timedelta
 from typing import Any, cast
 
 import pytest
 
 from services.installer.addons.rotation_store import RotationStore
+from services.installer.delivery import retiring as retiring_module
 from services.installer.delivery import rotations as rotations_module
+from services.installer.delivery.retiring import Retiring
 from services.installer.delivery.rotations import Rotations
 from services.installer.delivery.worker import Worker
-from services.installer.saga.inputs import Due, Lease, Surroundings
+from services.installer.saga.inputs import Due, Lease, Surroundings, UninstallAsked
 from shared.plumbing.sealing import Sealer
 from tests.integration.installer_api.conftest import MASTER_KEY, Installer
 
@@ -101,3 +104,36 @@ async def test_after_an_emergency_every_live_installation_is_told_the_new_key(
     monkeypatch.setattr(rotations_module, "LATECOMERS", installer.clock.now() - installer.clock.now())
     await Rotations(rotations, installer.store, worker, installer.clock).round()
     assert (await installer.get(path, operator, "operator")).json()["telling"] is False
+
+
+async def test_a_key_that_nobody_needs_is_forgotten_and_not_before(
+    installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, admin = await installer.user(), await installer.user()
+    addon = await installer.addon(publisher_id=publisher)
+    one = (await installer.ask(admin, await installer.workspace(admin), addon)).json()["id"]
+    await installer.installs(one)
+    old = installer.keys.default
+    newest = await installer.keys.add()
+    retiring = Retiring(installer.keys, installer.store)
+
+    async def published() -> set[str]:
+        return {key["kid"] for key in (await installer.client.get("/.well-known/souk/addons.jwks.json")).json()["keys"]}
+
+    await retiring.round()
+    assert await published() == {old, newest}, "it signs for the add-on"
+    await post(installer, f"/addons/{addon}/signing-key", publisher)
+    await retiring.round()
+    assert await published() == {old, newest}, "another process may still give it to an installation"
+    monkeypatch.setattr(retiring_module, "SETTLED", timedelta(0))
+    await retiring.round()
+    assert await published() == {old, newest}, "what is installed has tokens of it"
+    await installer.lives_through(one, UninstallAsked(admin))
+    await retiring.round()
+    assert await published() == {old, newest}, "the add-on is still to be told DELETED"
+    await installer.database["installations"].update_one(
+        {"_id": one}, {"$set": {"cleanup": "closed"}, "$unset": {"call": ""}}
+    )
+    await retiring.round()
+    assert await published() == {newest}
+    assert await installer.database["signing_keys"].count_documents({"kid": old}) == 0

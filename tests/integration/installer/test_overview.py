@@ -14,6 +14,7 @@ from services.installer.saga.decide import Saga
 from services.installer.settings import InstallerSettings
 from services.installer.store import InstallationStore
 from shared.plumbing.clock import DatabaseClock
+from shared.plumbing.doctor import examine, mend
 from shared.plumbing.mongo import Database, Document
 from shared.plumbing.service import Service, measuring
 from shared.plumbing.settings import PlatformSettings
@@ -205,3 +206,34 @@ async def test_the_gauges_say_the_same(desk: Desk) -> None:
     assert (value("souk_installations_oldest_pending_seconds") or 0) > 7000
     assert (value("souk_measured_timestamp_seconds") or 0) > 0
     assert plans.faults("installations", "dead_letters", most=ENOUGH) == []
+
+
+async def test_the_doctor_names_every_trouble_and_wakes_what_is_stranded(desk: Desk) -> None:
+    long_ago = desk.clock.now() - timedelta(days=2)
+    await desk.database["addon_health"].update_one({"_id": "timer"}, {"$set": {"since": long_ago}})
+    await desk.database["notices"].update_one({"_id": "addon:other"}, {"$set": {"raised_at": long_ago}})
+    await desk.put("lives", live=True, addon_key="vanished", generation=2)
+    every = {
+        "installations-overdue",
+        "installations-beyond-deadline",
+        "installations-stranded",
+        "cleanup-given-up",
+        "breaker-open-long",
+        "notice-standing",
+        "addon-vanished",
+    }
+
+    findings = {one.slug: one for one in await examine(desk.service.checks)}
+
+    assert set(findings) == every
+    assert findings["addon-vanished"].evidence["addons"] == ["vanished"]
+    assert findings["notice-standing"].evidence == {"scopes": ["addon:other"]}
+    assert findings["installations-overdue"].evidence["count"] == 1
+    assert await mend([findings["installations-stranded"]]) == ["installations-stranded"]
+    assert {one.slug for one in await examine(desk.service.checks)} == every - {"installations-stranded"}
+
+
+async def test_the_doctor_of_a_sound_installer_finds_nothing(desk: Desk) -> None:
+    for name in ("installations", "addon_health", "notices"):
+        await desk.database[name].delete_many({})
+    assert await examine(desk.service.checks) == []

@@ -91,6 +91,6 @@ def test_after_an_emergency_an_installed_add_on_is_called_again_under_a_new_key(
     assert kid(again[0]) == begun["kid"] != before
     eventually(
         lambda: marketplace.publisher.call("GET", path)["unconfirmed"] == 0,
-        "the installation on the new key, confirmed",
+        "the confirmation under the new key",
     )
     assert marketplace.told(one) == [("InstallRequested", "1"), ("AddOnInstalled", "2")]

@@ -69,7 +69,7 @@ def run(field: Field, name: str, window: int | None, rate: float | None) -> Row:
     """One run, with the CPU that it cost."""
     made, options = field.made, field.options
     made.story.admin.log_in()
-    load = Load(made.api("installer", options), made.stack.plan.kafka, made.story.admin.token, field.pairs)
+    load = Load([made.api("installer", options)], made.stack.plan.kafka, made.story.admin.token, field.pairs)
     traffic = Traffic(made.stack.plan.mongo_url)
     asked = traffic.look()
     before = measure(made.pids())

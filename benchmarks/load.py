@@ -5,11 +5,12 @@ from Kafka by a consumer of ours.
 """
 
 import asyncio
+import itertools
 import json
 import random
 import secrets
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import aiohttp
@@ -18,6 +19,9 @@ from aiokafka import AIOKafkaConsumer
 TOPIC = "installer.installations.v1"
 GIVE_UP_SECONDS = 30.0
 ACCEPTED = 202
+ASIDE = 1 / 9
+Pair = tuple[str, str]
+"""A workspace and an add-on's key."""
 
 
 @dataclass
@@ -36,13 +40,19 @@ class Run:
 
 
 class Load:
-    """Drives one installer API with one admin's token."""
+    """Drives the installer with one admin's token, through each of `apis` in turn.
 
-    def __init__(self, api: str, kafka: str, token: str, pairs: Iterator[tuple[str, str]]) -> None:
-        self._url = f"{api}/api/installer/v1/installations"
+    Of `aside`, if given, one install is asked for beside every nine, and nobody waits for it.
+    """
+
+    def __init__(
+        self, apis: Sequence[str], kafka: str, token: str, pairs: Iterator[Pair], aside: Iterator[Pair] | None = None
+    ) -> None:
+        self._urls = itertools.cycle([f"{api}/api/installer/v1/installations" for api in apis])
         self._kafka = kafka
         self._headers = {"Authorization": f"Bearer {token}"}
         self._pairs = pairs
+        self._aside = aside
         self._waiting: dict[str, asyncio.Event] = {}
         self._early: dict[str, float] = {}
         self._run = Run()
@@ -53,6 +63,8 @@ class Load:
         async def one_after_another(session: aiohttp.ClientSession) -> None:
             while time.monotonic() < until:
                 await self._install(session, time.monotonic())
+                if self._aside is not None and random.random() < ASIDE:
+                    await self._ask(session, next(self._aside))
 
         async with self._session() as session:
             until = time.monotonic() + seconds
@@ -78,17 +90,24 @@ class Load:
         self._run.seconds = time.monotonic() - self._run.began
         return self._run
 
-    async def _install(self, session: aiohttp.ClientSession, since: float) -> None:
-        workspace, addon = next(self._pairs)
+    async def _ask(self, session: aiohttp.ClientSession, pair: Pair) -> str | None:
+        """The installation's id."""
+        workspace, addon = pair
         body = {"workspace_id": workspace, "addon_key": addon, "acknowledge": ["region"]}
         headers = {"Idempotency-Key": secrets.token_hex(8)}
-        async with session.post(self._url, json=body, headers=headers) as response:
+        async with session.post(next(self._urls), json=body, headers=headers) as response:
             answer = await response.read()
         if response.status != ACCEPTED:
             self._run.refused.append(f"{response.status} {answer[:200]!r}")
+            return None
+        made: str = json.loads(answer)["id"]
+        return made
+
+    async def _install(self, session: aiohttp.ClientSession, since: float) -> None:
+        installation = await self._ask(session, next(self._pairs))
+        if installation is None:
             return
         self._run.answered.append(time.monotonic() - since)
-        installation = json.loads(answer)["id"]
         self._run.accepted[installation] = since
         if installation not in self._early:
             seen = self._waiting.setdefault(installation, asyncio.Event())

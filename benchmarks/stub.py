@@ -1,5 +1,7 @@
 """`python -m benchmarks.stub PORT`: an add-on that answers 200 at once, as cheaply as Python can.
 
+Below `/hanging/` it never answers, below `/slow/` after seconds.
+
 Its CPU is part of the machine's load but none of the marketplace's, so it speaks just enough HTTP/1.1.
 """
 
@@ -8,6 +10,7 @@ import sys
 
 import uvloop
 
+SLOW_SECONDS = 4.0
 ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
 
 
@@ -28,7 +31,15 @@ class AddOn(asyncio.Protocol):
                     length = int(value)
             if len(self._pending) < head_end + 4 + length:
                 return
+            path = self._pending.split(b" ", 2)[1]
             self._pending = self._pending[head_end + 4 + length :]
+            if path.startswith(b"/slow/"):
+                asyncio.get_running_loop().call_later(SLOW_SECONDS, self._answer)
+            elif not path.startswith(b"/hanging/"):
+                self._answer()
+
+    def _answer(self) -> None:
+        if not self._transport.is_closing():
             self._transport.write(ANSWER)  # type: ignore[attr-defined] # a TCP transport writes
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ class World:
     story: Story
     stub: "subprocess.Popen[bytes]"
     stub_port: int
+    workspaces: list[str] = field(default_factory=list)
 
     def pids(self) -> dict[str, int]:
         """The processes whose CPU is the marketplace's; gateway and samples are idle in direct runs."""
@@ -67,8 +68,8 @@ class World:
                 directory.put(self.stack.plan.url("auth") + path, json=body).raise_for_status()
         return ids
 
-    def publish(self, count: int) -> list[str]:
-        """Add-ons of the stub. Returns their keys."""
+    def publish(self, count: int, behaviour: str = "") -> list[str]:
+        """Add-ons of the stub, which do as it says of `behaviour`. Returns their keys."""
         keys = [f"bench-{secrets.token_hex(4)}" for _ in range(count)]
         for key in keys:
             manifest = {
@@ -76,7 +77,7 @@ class World:
                 "key": key,
                 "name": key,
                 "minimalSubscriptionPlan": "FREE",
-                "baseUrl": f"http://127.0.0.1:{self.stub_port}/{key}",
+                "baseUrl": f"http://127.0.0.1:{self.stub_port}/{behaviour}{key}",
                 "lifecycle": [{"type": "INSTALLED", "path": "/installed"}, {"type": "DELETED", "path": "/deleted"}],
             }
             self.story.publisher.call("POST", "/api/catalog/v1/addons", json={"manifest": manifest})
@@ -88,7 +89,7 @@ class World:
 
 
 @contextmanager
-def world(folder: Path) -> Iterator[World]:
+def world(folder: Path, installers: int = 1) -> Iterator[World]:
     """Start everything, let people in, stop everything."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -102,7 +103,8 @@ def world(folder: Path) -> Iterator[World]:
         "SOUK_LOG_LEVEL": os.environ.get("BENCH_LOG_LEVEL", "INFO"),
         "SOUK_TOPIC_PARTITIONS": "6",
     }
-    stack = Stack.create(folder, kafka=os.environ.get("LOCAL_KAFKA", "apache"), free_ports=True, env=env)
+    kafka = os.environ.get("LOCAL_KAFKA", "apache")
+    stack = Stack.create(folder, kafka=kafka, free_ports=True, env=env, replicas={"installer": installers})
     ports = stack.plan.ports
     allowed = [f"{host}:{ports[name]}" for name in ("product", "addon") for host in ("localhost", "127.0.0.1")]
     stack.plan.env["SOUK_OUTGOING_ALLOW"] = ",".join([*allowed, f"127.0.0.1:{port}"])

@@ -36,9 +36,9 @@ def claims(user_id: str, now: datetime, *roles: str) -> dict[str, Any]:
     }
 
 
-def bearer(user_id: str, now: datetime, *roles: str) -> dict[str, str]:
-    """The header of a request by this user."""
-    return {"Authorization": f"Bearer {_KEY.sign(claims(user_id, now, *roles))}"}
+def bearer(user_id: str, now: datetime, *roles: str, **more: Any) -> dict[str, str]:
+    """The header of a request by this user; `more` are claims."""
+    return {"Authorization": f"Bearer {_KEY.sign(claims(user_id, now, *roles) | more)}"}
 
 
 def jwks() -> dict[str, Any]:

@@ -1,13 +1,14 @@
 """Who is calling: the dependencies that routes declare, and the door to everything about tokens and keys.
 
-Refusals: 401 `token-missing`, `token-invalid`, `token-expired`; 403 `role-required`, `scope-missing`; 503
-`keys-unavailable`.
+Refusals: 401 `token-missing`, `token-invalid`, `token-expired`; 403 `role-required`, `scope-missing`,
+`step-up-required`; 503 `keys-unavailable`.
 
 A token with scopes is a program's. It opens what a scope of this service says, and by that no more than its user may:
 `<service>:read` lets it look (GET, HEAD), `<service>:write` lets it do everything. No route has to ask for that.
 """
 
 from collections.abc import Awaitable, Callable
+from datetime import timedelta
 from functools import lru_cache
 from typing import Annotated
 
@@ -25,6 +26,7 @@ __all__ = [
     "CurrentUser",
     "JwksSource",
     "Principal",
+    "RecentUser",
     "SigningKey",
     "TokenVerifier",
     "fetch_jwks",
@@ -32,7 +34,11 @@ __all__ = [
     "require_role",
     "require_user",
     "signed_in",
+    "step_up_required",
 ]
+
+STEP_UP_PATH = "/api/auth/v1/sessions/current/step-up"
+PROOF_WITHIN = timedelta(minutes=10)
 
 _bearer = HTTPBearer(auto_error=False, scheme_name="user", bearerFormat="JWT", description="An access token of a user")
 _LOOKING = frozenset({"GET", "HEAD"})
@@ -97,3 +103,24 @@ def require_role(role: str) -> Callable[[Principal], Awaitable[Principal]]:
 
 
 CurrentUser = Annotated[Principal, Depends(require_user)]
+
+
+def step_up_required() -> Forbidden:
+    """403 `step-up-required`, which says where to prove it again."""
+    return Forbidden(
+        "step-up-required",
+        "Prove once more that it is you",
+        "Log-ins get old; this action asks for a proof of a moment ago.",
+        step_up=STEP_UP_PATH,
+    )
+
+
+async def require_recent_proof(request: Request, principal: CurrentUser) -> Principal:
+    """For what a stolen token of a session that lies about must not open. A program proves nothing."""
+    verifier: TokenVerifier = request.app.state.verifier
+    if principal.scopes is not None or not verifier.proved_within(principal, PROOF_WITHIN):
+        raise step_up_required()
+    return principal
+
+
+RecentUser = Annotated[Principal, Depends(require_recent_proof)]

@@ -6,7 +6,7 @@ Refusals: 401 `token-invalid`, `token-expired`; 503 `keys-unavailable` until the
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any, NoReturn
 
@@ -75,6 +75,10 @@ class TokenVerifier:
         except (_UnknownKey, Unavailable):
             await self._jwks.learn()
         return self.verify(token)
+
+    def proved_within(self, principal: Principal, age: timedelta) -> bool:
+        """Whether its user has proved who they are so lately."""
+        return self._now() - principal.proved_at <= age
 
     def _remember(self, digest: bytes, principal: Principal, kid: str, key: RSAKey) -> Principal:
         self._verified[digest] = (principal, kid, key)

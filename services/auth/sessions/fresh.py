@@ -11,11 +11,8 @@ from fastapi.routing import APIRoute
 from services.auth.accounts.store import Users, account_not_found
 from services.auth.sessions.sessions import Sessions
 from shared.plumbing.clock import Clock
-from shared.plumbing.errors import Forbidden
 from shared.plumbing.openapi import add_problems
-from shared.plumbing.security import CurrentUser, Principal
-
-STEP_UP_PATH = "/api/auth/v1/sessions/current/step-up"
+from shared.plumbing.security import CurrentUser, Principal, step_up_required
 
 
 class Freshness:
@@ -33,7 +30,7 @@ class Freshness:
         Raises 403 `step-up-required`, which says where to prove it again; 401 `session-ended`, 404 `account-not-found`.
         """
         if principal.scopes is not None:  # a program proves nothing
-            raise _stale()
+            raise step_up_required()
         account = await self._users.by_id(principal.user_id, standing=True)
         if account is None:
             raise account_not_found()
@@ -43,16 +40,7 @@ class Freshness:
     def check_proof(self, proved_at: datetime) -> None:
         """As `check`, for a proof of that moment."""
         if self._clock.now() - proved_at > self._within:
-            raise _stale()
-
-
-def _stale() -> Forbidden:
-    return Forbidden(
-        "step-up-required",
-        "Prove once more that it is you",
-        "Log-ins get old; this action asks for a proof of a moment ago.",
-        step_up=STEP_UP_PATH,
-    )
+            raise step_up_required()
 
 
 async def require_fresh(request: Request, principal: CurrentUser) -> Principal:

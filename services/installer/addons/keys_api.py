@@ -11,7 +11,7 @@ from services.installer.web import refusals
 from services.installer.web.access import Access
 from services.installer.web.bodies import AddOnKey
 from shared.plumbing.http import problems
-from shared.plumbing.security import CurrentUser
+from shared.plumbing.security import RecentUser
 
 # Add-ons fetch a key that they do not know at once, so this only bounds how long a withdrawn one lives on.
 _CACHE = {"Cache-Control": "public, max-age=300"}
@@ -59,9 +59,9 @@ def router(keys: AddOnKeys, access: Access) -> APIRouter:
     @api.get(
         "/api/installer/v1/addons/{addon_key}/webhook-secrets",
         tags=["add-ons"],
-        responses=problems(*refusals.SIGNED_IN, "404 addon-not-found", "403 not-the-publisher"),
+        responses=problems(*refusals.SIGNED_IN, "404 addon-not-found", "403 not-the-publisher", "403 step-up-required"),
     )
-    async def read_webhook_secrets(addon_key: AddOnKey, user: CurrentUser, response: Response) -> WebhookSecrets:
+    async def read_webhook_secrets(addon_key: AddOnKey, user: RecentUser, response: Response) -> WebhookSecrets:
         """For the publisher and operators: what verifies `webhook-signature`."""
         await access.published(addon_key, user)
         response.headers["Cache-Control"] = "no-store"

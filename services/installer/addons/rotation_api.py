@@ -17,9 +17,10 @@ from shared.plumbing.errors import Conflict, Forbidden
 from shared.plumbing.http import problems
 from shared.plumbing.openapi import example
 from shared.plumbing.rate_limit import RateLimit
-from shared.plumbing.security import CurrentUser
+from shared.plumbing.security import CurrentUser, RecentUser
 
 _OF_ADDON = (*refusals.SIGNED_IN, "404 addon-not-found", "403 not-the-publisher")
+_CHANGE = (*refusals.OF_CHANGE, "403 step-up-required")
 _OPERATOR = "operator"
 
 
@@ -61,9 +62,9 @@ def router(
     """Routes for the add-on's publisher and operators. `changes` counts by person."""
     api = APIRouter(prefix="/api/installer/v1/addons/{addon_key}", tags=["add-ons"])
 
-    @api.post("/webhook-secrets", responses=problems(*_OF_ADDON, *refusals.OF_CHANGE, "409 too-many-secrets"))
+    @api.post("/webhook-secrets", responses=problems(*_OF_ADDON, *_CHANGE, "409 too-many-secrets"))
     async def rotate_webhook_secret(
-        addon_key: AddOnKey, body: RotateSecret, user: CurrentUser, response: Response
+        addon_key: AddOnKey, body: RotateSecret, user: RecentUser, response: Response
     ) -> WebhookSecrets:
         """Add a secret, the first from now on. Other processes learn of it within 30 s."""
         changes.check(user.user_id)
@@ -98,10 +99,10 @@ def router(
     @api.post(
         "/signing-key",
         responses=problems(
-            *_OF_ADDON, *refusals.OF_CHANGE, "403 role-required", "409 signing-key-newest", "409 signing-key-changed"
+            *_OF_ADDON, *_CHANGE, "403 role-required", "409 signing-key-newest", "409 signing-key-changed"
         ),
     )
-    async def rotate_signing_key(addon_key: AddOnKey, body: RotateKey, user: CurrentUser) -> SigningKeyView:
+    async def rotate_signing_key(addon_key: AddOnKey, body: RotateKey, user: RecentUser) -> SigningKeyView:
         """Let the newest key sign for the add-on. An operator makes one where the add-on has the newest already.
 
         What is installed keeps its key, unless it is an emergency: then tokens of the old key end at once, and every

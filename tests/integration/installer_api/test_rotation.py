@@ -14,6 +14,7 @@ from services.installer.delivery.worker import Worker
 from services.installer.saga.inputs import Due, Lease, Surroundings, UninstallAsked
 from shared.plumbing.sealing import Sealer
 from tests.integration.installer_api.conftest import MASTER_KEY, Installer
+from tests.users import bearer
 
 
 async def post(installer: Installer, path: str, user: str, *roles: str, **body: Any) -> tuple[int, dict[str, Any]]:
@@ -38,6 +39,26 @@ async def test_an_old_secret_signs_beside_the_new_one_for_as_long_as_was_asked(i
     assert len(lost[1]["secrets"]) == 1
     assert lost[1]["secrets"][0] not in third["secrets"]
     assert (await post(installer, path, await installer.user()))[1]["slug"] == "not-the-publisher"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("GET", "webhook-secrets"), ("POST", "webhook-secrets"), ("POST", "signing-key")]
+)
+async def test_neither_an_old_log_in_nor_a_program_sees_or_changes_what_signs(
+    installer: Installer, method: str, path: str
+) -> None:
+    publisher, now = await installer.user(), installer.clock.now()
+    addon = await installer.addon(publisher_id=publisher)
+    long_ago = int((now - timedelta(minutes=11)).timestamp())
+    for more in ({"auth_time": long_ago}, {"scope": "installer:write"}):
+        answer = await installer.client.request(
+            method,
+            f"/api/installer/v1/addons/{addon}/{path}",
+            json={} if method == "POST" else None,
+            headers=bearer(publisher, now, **more),
+        )
+        assert (answer.status_code, answer.json()["slug"]) == (403, "step-up-required")
+        assert answer.json()["step_up"] == "/api/auth/v1/sessions/current/step-up"
 
 
 async def test_a_secret_whose_time_is_over_signs_no_more(installer: Installer) -> None:

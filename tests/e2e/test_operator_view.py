@@ -23,7 +23,7 @@ def test_an_install_that_is_stuck_is_seen_with_whose_fault_it_is_and_what_happen
     assert stuck["id"] == installation
     assert stuck["age_seconds"] > 0
     assert stuck["next"]["at"]
-    assert row(side="workspace") is None
+    assert row(side="workspace_rule") is None
     assert row(older_than=3600) is None
     overview = marketplace.operator.call("GET", OVERVIEW)
     assert sum(one["count"] for one in overview["pending"]) >= 1

@@ -120,7 +120,10 @@ async def test_an_add_on_that_is_down_is_waited_for_and_installed_when_it_is_bac
     assert health["outage"] == 1
 
 
-@pytest.mark.parametrize(("manifest_path", "read"), [("/my/manifest.json", "/my/manifest.json"), (None, "/")])
+@pytest.mark.parametrize(
+    ("manifest_path", "read"),
+    [("/my/manifest.json", "/my/manifest.json"), pytest.param(None, "/", marks=pytest.mark.slow)],
+)
 async def test_with_nobody_waiting_an_add_on_is_back_when_its_manifest_is_answered(
     world: World, manifest_path: str | None, read: str
 ) -> None:
@@ -172,6 +175,7 @@ async def test_a_reinstall_waits_for_the_clean_up_of_the_one_before(world: World
     assert order.index(webhook_id(second, Kind.INSTALLED, 1)) > order.index(webhook_id(first, Kind.DELETED, 2))
 
 
+@pytest.mark.slow
 async def test_a_deleted_workspace_is_left_even_by_a_process_that_was_dead_meanwhile(world: World) -> None:
     workspace, second = new_id(), new_id()
     installer = await world.start()
@@ -242,6 +246,7 @@ async def test_a_stopping_process_lets_its_calls_end(world: World) -> None:
     await world.told(installation, "InstallRequested", "AddOnInstalled")
 
 
+@pytest.mark.slow
 async def test_three_processes_share_the_work(world: World) -> None:
     workspaces = [new_id() for _ in range(60)]
     installer, _, _ = await asyncio.gather(world.start(), world.start("worker"), world.start("worker"))

@@ -1,9 +1,10 @@
 """The installer's API over a real database, without Kafka and without its workers."""
 
 import base64
+import functools
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
@@ -36,7 +37,8 @@ from shared.contracts.envelope import Envelope, Message
 from shared.contracts.reasons import WaitingFor
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.http import create_api
-from shared.plumbing.mongo import Database
+from shared.plumbing.keys import SigningKey
+from shared.plumbing.mongo import Database, Document
 from shared.plumbing.outcomes import Outcome
 from shared.plumbing.sealing import Sealer
 from shared.plumbing.settings import PlatformSettings
@@ -218,6 +220,14 @@ class Installer:
         return CallReported(Kind.INSTALLED, 1, 1, Answer(result, **answer))
 
 
+@functools.cache
+def first_key() -> Document:
+    """As `AddOnKeys.add` would store it; making one takes longer than most tests."""
+    kid = "1-tests"
+    private = Sealer(MASTER_KEY).encrypt(SigningKey.generate(kid).to_pem(), purpose=f"addon-signing-key:{kid}")
+    return {"_id": 1, "kid": kid, "private": private, "created_at": datetime(2026, 1, 1, tzinfo=UTC)}
+
+
 @pytest.fixture
 async def installer(database: Database, mongo_url: str, clock: DatabaseClock) -> AsyncIterator[Installer]:
     """A fresh installer whose users are made by `tests.users`."""
@@ -235,6 +245,7 @@ async def installer(database: Database, mongo_url: str, clock: DatabaseClock) ->
     keys = AddOnKeys(database, Sealer(MASTER_KEY), clock)
     signer = Signer("clockify", address_book(PUBLIC_URL, None, None, {}))
     availability = FakeAvailability()
+    await database["signing_keys"].insert_one(first_key())
     for part in (known.accounts, known.workspaces, known.addons, known.notices, store, keys):
         await part.prepare()
     api = create_api(

@@ -85,8 +85,8 @@ def backlog(_: argparse.Namespace) -> dict[str, Any]:
         made.stack.stop("installer")
         with MongoClient[dict[str, Any]](made.stack.plan.mongo_url, tz_aware=True) as client:
             installations = client["souk_installer"]["installations"]
-            for _ in range(0, BACKLOG, BATCH):
-                installations.insert_many([_unsent() for _ in range(BATCH)])
+            for _batch in range(0, BACKLOG, BATCH):
+                installations.insert_many([_unsent() for _one in range(BATCH)])
             made.stack.start("installer")
             began, memory = time.monotonic(), []
             process = psutil.Process(made.stack.running()["installer"])

@@ -48,10 +48,10 @@ worker, so all of them show the same; one that is `sum` is each process's share.
 
 With `SOUK_OTLP_ENDPOINT` each process sends its spans to an OpenTelemetry collector, as OTLP over HTTP; without it
 nothing is traced. One install is one trace: the request, each record sent and handled, and each attempt of a call to
-the add-on are children of the request's span, also days later. A `traceparent` that the request brought is its parent.
-Records of state have none: each comes again every day. Spans tell routes, ids, outcomes and statuses; no address, query, body or message of an exception is in them. What else
-can be said is said by the standard variables, such as `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_TRACES_SAMPLER`. A
-collector that is away costs spans, never a request.
+the add-on are children of the request's span, also days later. A `traceparent` that the request brought is its
+parent. Records of state have none: each comes again every day. Spans tell routes, ids, outcomes and statuses; no
+address, query, body or message of an exception is in them. What else can be said is said by the standard variables,
+such as `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_TRACES_SAMPLER`. A collector that is away costs spans, never a request.
 
 ## Alerts
 

@@ -82,8 +82,15 @@ def _step_down(cluster: Cluster, name: str) -> None:
 
 
 async def step_down(arena: Arena) -> str:
-    name = await asyncio.to_thread(_primary, arena.cluster)
-    await asyncio.to_thread(_step_down, arena.cluster, name)
+    for pause in (2.0, 4.0, 8.0, 0.0):  # there may just be none
+        name = await asyncio.to_thread(_primary, arena.cluster)
+        try:
+            await asyncio.to_thread(_step_down, arena.cluster, name)
+            break
+        except PyMongoError:
+            if not pause:
+                raise
+            await asyncio.sleep(pause)
     await asyncio.sleep(STEP_DOWN_SECONDS)
     return name
 

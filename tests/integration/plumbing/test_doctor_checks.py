@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -66,7 +67,8 @@ async def test_a_service_in_good_health_has_no_problem(service: Service) -> None
 
 
 async def test_a_clock_that_is_off(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(doctor_checks.time, "time", lambda: service.clock.now().timestamp() + 90)
+    ahead = SimpleNamespace(time=lambda: service.clock.now().timestamp() + 90)
+    monkeypatch.setattr("shared.plumbing.doctor_checks.time", ahead)
     assert (await found(service))["clock-off"].evidence["seconds"] == pytest.approx(90, abs=1)
 
 

@@ -37,6 +37,15 @@ time, beside running consumers, and twice: one at a time has the letter, and wha
 `superseded` and changes nothing. What a newer release has come to know is replayed at its start. Closed letters are
 kept for 180 days with who closed them, when and why. Sealed fields are not shown.
 
+## Upgrading
+
+Processes of two releases may run beside each other on the same topics and documents, in any order, so an upgrade
+replaces one process after the other, and so does its way back. Run `topics` of the new release first, if it has new
+ones. What only the new release can decide waits for it: records of unknown types are set aside and replayed by its first
+process, documents of a newer schema are left to it. A release refuses settings that it does not know, such as new fields
+of `AUTH_PROVIDERS`: give them once no older process is left. `make chaos` rolls back to an older release and forward
+again under load.
+
 ## Metrics
 
 Each process serves them at `/metrics` on its internal port. A gauge that is `max` is read from the database by every

@@ -41,10 +41,10 @@ kept for 180 days with who closed them, when and why. Sealed fields are not show
 
 Processes of two releases may run beside each other on the same topics and documents, in any order, so an upgrade
 replaces one process after the other, and so does its way back. Run `topics` of the new release first, if it has new
-ones. What only the new release can decide waits for it: records of unknown types are set aside and replayed by its first
-process, documents of a newer schema are left to it. A release refuses settings that it does not know, such as new fields
-of `AUTH_PROVIDERS`: give them once no older process is left. `make chaos` rolls back to an older release and forward
-again under load.
+ones. What only the new release can decide waits for it: records of unknown types are set aside and replayed by its
+first process, documents of a newer schema are left to it. A release refuses settings that it does not know, such as
+new fields of `AUTH_PROVIDERS`: give them once no older process is left. `make chaos` rolls back to an older release
+and forward again under load.
 
 ## Metrics
 

@@ -73,7 +73,11 @@ def _no_nul(text: str) -> str:
 def refuse_foreign_path(text: str | None) -> None:
     """Of what a client gives to be led back to. Raises 422 `return-to-refused`; None leads nowhere."""
     if text is not None and not is_own_path(text):
-        raise Invalid("return-to-refused", "This is no path of ours", "It begins with one slash.")
+        raise Invalid(
+            "return-to-refused",
+            "This is no path of ours",
+            "It begins with one slash, is not too long, and leads to pages, not to what programs call.",
+        )
 
 
 def is_own_path(text: str) -> bool:

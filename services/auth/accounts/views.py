@@ -114,6 +114,8 @@ class DeletionEffects(Told):
     """What was installed in these stays, whoever asked for it."""
     product_workspaces: HeldWorkspaces
     """Nothing changes in these at the product; here they are seen no more."""
+    left_without_admin: HeldWorkspaces
+    """Of these, in which no owner or admin is left here: what is installed stays, for whom the product names next."""
     publisher: bool
     """Whether the account may publish: its add-ons stay published, and nobody but an operator can change them."""
     publishes_at: str
@@ -127,6 +129,7 @@ class DeletionEffects(Told):
             deleted_workspaces=HeldWorkspaces.of(parting.ended),
             left_workspaces=HeldWorkspaces.of(parting.left),
             product_workspaces=HeldWorkspaces.of(parting.product),
+            left_without_admin=HeldWorkspaces.of(parting.without_admin),
             publisher=PUBLISHER in account.roles,
             publishes_at=ELSEWHERE["add_ons"],
         )

@@ -90,15 +90,15 @@ def router(
     ) -> WorkspaceView:
         """Change the fields that are given. For owners and admins of a local workspace.
 
-        Plan and region are nobody's to change here. The 2FA rule is made only by somebody whose own 2FA is on, and
-        setting it asks for a fresh proof.
+        Plan and region are nobody's to change here. The 2FA rule is made and lifted only by somebody whose own 2FA is
+        on, and setting it asks for a fresh proof.
         """
         await seen(workspace_id, principal)
         if body.requires_two_factor is not None:
             await _prove(request, principal)
         limits.change(principal.user_id)
         fields = body.model_dump(exclude_none=True)
-        protected = bool(body.requires_two_factor) and (await users.get(principal.user_id)).protected
+        protected = body.requires_two_factor is not None and (await users.get(principal.user_id)).protected
 
         def decide(newest: Workspace) -> Change | None:
             change = rules.change_settings(newest, principal.user_id, fields, protected=protected)

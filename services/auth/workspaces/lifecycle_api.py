@@ -53,8 +53,8 @@ def router(*, workspaces: Workspaces, seeing: Seeing, clock: Clock, limits: Limi
         log.info("workspace_archived", workspace_id=workspace_id)
         return seeing.view(changed, principal)
 
-    @api.post("/restore", responses=problems(*_CHANGE))
-    async def restore_workspace(workspace_id: str, principal: CurrentUser, request: Request) -> WorkspaceView:
+    @api.post("/restore", responses=problems(*_FRESH))
+    async def restore_workspace(workspace_id: str, principal: FreshUser, request: Request) -> WorkspaceView:
         """Let an archived workspace take installs again."""
         await seeing.seen(workspace_id, principal)
         limits.change(principal.user_id)

@@ -22,6 +22,8 @@ class Held:
     others: int
     """How many other entries there are."""
     other_owners: int
+    other_managers: int
+    """Owners and admins whose accounts are known here."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,11 @@ class Parting:
     """Nobody else is in them."""
     left: tuple[Held, ...]
     product: tuple[Held, ...]
+
+    @property
+    def without_admin(self) -> tuple[Held, ...]:
+        """The product's workspaces in which nobody here may do anything any more, until the product names somebody."""
+        return tuple(one for one in self.product if one.role is not Role.MEMBER and not one.other_managers)
 
     @classmethod
     def of(cls, held: Iterable[Held]) -> Self:

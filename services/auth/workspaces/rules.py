@@ -147,14 +147,16 @@ def change_role(workspace: Workspace, actor_id: str, user_id: str, role: Role) -
 def change_settings(workspace: Workspace, actor_id: str, fields: Mapping[str, Any], *, protected: bool) -> Change:
     """Rename, or change the 2FA rule; `protected`: whether two factors stand before the actor.
 
-    Raises as `managing`, and 409 `two-factor-off`: whoever makes the rule would be the first whom it locks out.
+    Raises as `managing`, and 409 `two-factor-off`: whoever makes the rule would be the first whom it locks out, and
+    whom it locks out does not lift it.
     """
     managing(workspace, actor_id)
-    if fields.get("requires_two_factor") and not workspace.requires_two_factor and not protected:
+    ruled = workspace.requires_two_factor
+    if fields.get("requires_two_factor", ruled) != ruled and not protected:
         raise Conflict(
             "two-factor-off",
             "Your own two-factor authentication is off",
-            "Switch it on in your profile first; with the rule on you could install nothing here.",
+            "Switch it on in your profile first: the rule is made and lifted only by whom it does not lock out.",
         )
     return Change(fields)
 

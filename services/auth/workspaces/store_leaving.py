@@ -29,6 +29,8 @@ class Leaving:
         own = {"$eq": ["$$this.user_id", user_id]}
         other = {"$ne": ["$$this.user_id", user_id]}
         owners = {"$and": [other, {"$eq": ["$$this.role", Role.OWNER]}]}
+        known = {"$gt": ["$$this.user_id", None]}
+        managers = {"$and": [other, known, {"$in": ["$$this.role", [Role.OWNER, Role.ADMIN]]}]}
         pipeline: list[Document] = [
             {"$match": {"members.user_id": user_id, "deleted_at": None}},
             {
@@ -38,6 +40,7 @@ class Leaving:
                     "own": _where(own),
                     "others": {"$size": _where(other)},
                     "other_owners": {"$size": _where(owners)},
+                    "other_managers": {"$size": _where(managers)},
                 }
             },
         ]
@@ -108,4 +111,5 @@ def _held(document: Document) -> Held:
         role,
         document["others"],
         document["other_owners"],
+        document["other_managers"],
     )

@@ -170,6 +170,7 @@ async def test_the_effects_are_announced(auth: Auth) -> None:
     assert named["deleted_workspaces"] == [alone]
     assert sorted(named["left_workspaces"]) == sorted([left, guest])
     assert named["product_workspaces"] == [product]
+    assert named["left_without_admin"] == [product]
     assert (told["possible"], told["publisher"]) == (False, True)
     assert told["blocked_by"]["total"] == 1
 

@@ -129,7 +129,7 @@ async def test_what_endangers_a_workspace_asks_for_a_fresh_proof(database: Datab
             assert (refused.status_code, slug(refused)) == (403, "step-up-required")
 
 
-async def test_the_rule_is_made_only_with_a_second_factor_of_ones_own(auth: Auth) -> None:
+async def test_the_rule_is_made_and_lifted_only_with_a_second_factor_of_ones_own(auth: Auth) -> None:
     ada = await auth.person()
     url = f"{WORKSPACES}/{(await create(auth, ada))['id']}"
     on, off = {"requires_two_factor": True}, {"requires_two_factor": False}
@@ -138,6 +138,10 @@ async def test_the_rule_is_made_only_with_a_second_factor_of_ones_own(auth: Auth
     assert (await auth.http.get(url, headers=ada.headers)).json()["name"] == "Ada's"
     await auth.database["users"].update_one({"_id": ada.user_id}, {"$set": {"vouched_by": "a product"}})
     assert (await auth.http.patch(url, json=on, headers=ada.headers)).json()["requires_two_factor"] is True
+    bob = await auth.person()
+    await put_in(auth, url.rpartition("/")[2], bob, "admin")
+    locked_out = await auth.http.patch(url, json=off, headers=bob.headers)
+    assert (locked_out.status_code, slug(locked_out)) == (409, "two-factor-off")
     assert (await auth.http.patch(url, json=off, headers=ada.headers)).json()["requires_two_factor"] is False
 
 

@@ -122,7 +122,7 @@ def test_who_logs_in_by_products_alone_gets_no_password_by_an_undo() -> None:
 
 
 def held(role: Role, others: int, owners: int, provider: str | None = None) -> Held:
-    return Held(f"{role}-{others}-{owners}-{provider}", "Room", provider, role, others, owners)
+    return Held(f"{role}-{others}-{owners}-{provider}", "Room", provider, role, others, owners, owners)
 
 
 def test_what_leaving_means_for_each_workspace() -> None:
@@ -133,6 +133,8 @@ def test_what_leaving_means_for_each_workspace() -> None:
     assert parting == Parting((last,), (alone,), tuple(left), (product,))
     assert slug_of(parting.refuse_blocked) == "last-owner"
     Parting.of([alone, *left, product]).refuse_blocked()
+    followed, plain = held(Role.ADMIN, 2, 1, "acme"), held(Role.MEMBER, 2, 0, "acme")
+    assert Parting.of([product, followed, plain, last]).without_admin == (product,)
 
 
 @pytest.mark.parametrize(

@@ -121,14 +121,16 @@ def test_the_life_of_a_workspace_is_its_owners(step: Any) -> None:
     assert slug_of(lambda: step(workspace(provider="acme"), OWNER, NOW)) == "workspace-owned-by-product"
 
 
-def test_nobody_without_a_second_factor_makes_the_rule() -> None:
+def test_nobody_without_a_second_factor_makes_or_lifts_the_rule() -> None:
     rule_on = {"requires_two_factor": True}
     assert slug_of(lambda: rules.change_settings(workspace(), ADMIN, rule_on, protected=False)) == "two-factor-off"
     assert rules.change_settings(workspace(), ADMIN, rule_on, protected=True).fields == rule_on
     ruled = workspace(requires_two_factor=True)
     assert rules.change_settings(ruled, ADMIN, rule_on, protected=False).fields == rule_on
     off = {"requires_two_factor": False}
-    assert rules.change_settings(ruled, ADMIN, off, protected=False).fields == off
+    assert slug_of(lambda: rules.change_settings(ruled, ADMIN, off, protected=False)) == "two-factor-off"
+    assert rules.change_settings(ruled, ADMIN, off, protected=True).fields == off
+    assert rules.change_settings(ruled, ADMIN, {"name": "x"}, protected=False).fields == {"name": "x"}
 
 
 def test_an_invited_person_becomes_a_member_once() -> None:

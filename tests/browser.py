@@ -3,26 +3,34 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import BrowserContext, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, sync_playwright
 
 from tests.debian import program
 from tests.waiting import PATIENCE_SECONDS
 
 
 @contextmanager
-def chromium() -> Iterator[BrowserContext]:
-    """A browser that nobody has used before; it asks nothing of the network but what a test opens.
+def chromium() -> Iterator[Browser]:
+    """A browser that asks nothing of the network but what a test opens.
 
-    Lives as long as one test: Playwright's event loop stays in the thread meanwhile, so no other may run there.
+    Playwright's event loop stays in the thread meanwhile, so no other may run there.
     """
     path = program("chromium", "chromium")
     with sync_playwright() as playwright:
         # Root has no sandbox of its own to give to the pages, and every page here is ours.
         browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        context = browser.new_context()
-        context.set_default_timeout(PATIENCE_SECONDS * 1000)
         try:
-            yield context
+            yield browser
         finally:
-            context.close()
             browser.close()
+
+
+@contextmanager
+def nobodys(browser: Browser) -> Iterator[BrowserContext]:
+    """The browser as one that nobody has used before."""
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_SECONDS * 1000)
+    try:
+        yield context
+    finally:
+        context.close()

@@ -21,17 +21,19 @@ class Databases:
         """An empty one of this owner's; its indexes are those that earlier tests of the same owner made."""
         # Not the one of the test before, whose killed processes may still write for a moment.
         turns = self._turns.setdefault(owner, itertools.cycle(f"test_{self._run}_{owner}_{n}" for n in range(2)))
-        return await self._emptied(client[next(turns)])
+        return await self.empty(client, next(turns))
 
-    async def standing(self, client: Client, owner: str) -> Database:
-        """The same each time, empty, for an owner whose service knows no other."""
-        return await self._emptied(client[f"test_{self._run}_{owner}"])
+    def standing(self, owner: str) -> str:
+        """The name of the one database of an owner whose service stands, and knows no other."""
+        return f"test_{self._run}_{owner}"
 
-    async def _emptied(self, database: Database) -> Database:
-        self._used.add(database.name)
-        for name in await database.list_collection_names():
-            collection = database[name]
-            await (collection.drop() if name.startswith("system.") else collection.delete_many({}))
+    async def empty(self, client: Client, name: str) -> Database:
+        """The database of this name with nothing in it but indexes."""
+        database = client[name]
+        self._used.add(name)
+        for one in await database.list_collection_names():
+            collection = database[one]
+            await (collection.drop() if one.startswith("system.") else collection.delete_many({}))
         return database
 
     async def drop(self) -> None:

@@ -7,6 +7,7 @@ The provider is ours alone and not the process's: the web framework's own tracin
 query strings, and links in them are secrets. For the same reason no span tells a URL, a body or an exception's text.
 """
 
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -19,6 +20,9 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 __all__ = ["Attributes", "Span", "SpanKind", "begin", "configure_tracing", "fail", "span", "traceparent_of"]
 
 Attributes = Mapping[str, str | int | float | bool]
+
+LAST_SECONDS = 2.0
+"""The last spans have so long to arrive."""
 
 _tracer: trace.Tracer = trace.NoOpTracer()
 _w3c = TraceContextTextMapPropagator()
@@ -46,7 +50,10 @@ def configure_tracing(service: str, endpoint: str | None) -> Callable[[], None]:
     def close() -> None:
         global _tracer  # noqa: PLW0603 - as above
         _tracer = trace.NoOpTracer()
-        provider.shutdown()
+        # It tries to reach a collector that is away for longer than a process may take to end.
+        ending = threading.Thread(target=provider.shutdown, daemon=True)
+        ending.start()
+        ending.join(LAST_SECONDS)
 
     return close
 

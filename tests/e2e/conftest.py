@@ -10,11 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser
 
 from deploy.local import ports
 from deploy.local.broker import Engine, choose
 from deploy.local.stack import Stack
-from tests.browser import chromium
+from tests.browser import chromium, nobodys
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
 from tests.e2e.publisher_site import Site, publisher_site, says
@@ -156,10 +157,17 @@ def island(stack: Stack, providers: dict[str, OpenIdProvider]) -> Iterator[OpenI
         yield started
 
 
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """Starting one takes longer than most of what is done with it. No test here may be asynchronous, for its sake."""
+    with chromium() as started:
+        yield started
+
+
 @pytest.fixture
-def visitor(marketplace: Marketplace) -> Iterator[Visitor]:
+def visitor(marketplace: Marketplace, browser: Browser) -> Iterator[Visitor]:
     """Somebody new, with a browser."""
-    with chromium() as context:
+    with nobodys(browser) as context:
         yield Visitor(context, marketplace.url)
 
 

@@ -164,7 +164,7 @@ def test_no_route_falls_over_a_query(door: httpx.Client, operations: list[tuple[
     assert wrong == {}
 
 
-@pytest.mark.parametrize("who", ["Mallory", "an operator"])
+@pytest.mark.parametrize("who", ["Mallory", pytest.param("an operator", marks=pytest.mark.slow)])
 def test_no_route_falls_over_what_is_in_a_field(
     marketplace: Marketplace, door: httpx.Client, operations: list[tuple[str, str, dict[str, Any]]], who: str
 ) -> None:

@@ -17,7 +17,7 @@ ROOT = Path(__file__).parents[2]
 BLOCK = 10
 
 
-@pytest.mark.parametrize("first", range(0, 40, BLOCK))
+@pytest.mark.parametrize("first", range(0, 30, BLOCK))
 def test_everything_comes_to_one_end(first: int) -> None:
     for seed in range(first, first + BLOCK):
         simulate(seed)

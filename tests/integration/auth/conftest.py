@@ -207,40 +207,50 @@ async def opened(service: Service, database: Database) -> AsyncIterator[Auth]:
         yield Auth(service, http, database)
 
 
-async def closed(service: Service) -> None:
+async def standing_as(service: Service) -> AsyncIterator[Service]:
+    """A service for many tests, on the one database: building one takes longer than most of them."""
+    yield service
     for step in service.close:
         await step()
     await service.client.close()
 
 
-async def started(service: Service, database: Database) -> AsyncIterator[Auth]:
-    """A service of one test, with settings of its own."""
+async def fresh(service: Service, database: Database) -> AsyncIterator[Auth]:
+    """A service that stands, to which nothing has happened yet."""
     async with opened(service, database) as auth:
         yield auth
-    await closed(service)
+    await service.close[0]()  # what it has counted belongs to this test
 
 
-@pytest.fixture
-async def database(mongo: Client, databases: Databases) -> Database:
-    """Emptied before each test; there is one only, because the service that stands knows no other."""
-    return await databases.standing(mongo, "auth")
+async def started(service: Service, database: Database) -> AsyncIterator[Auth]:
+    """A service of one test, with settings of its own."""
+    async for standing in standing_as(service):
+        async with opened(standing, database) as auth:
+            yield auth
 
 
 @pytest.fixture(scope="session")
-async def standing(mongo: Client, mongo_url: str, databases: Databases) -> AsyncIterator[Service]:
-    """A service with these settings for all tests: building one takes longer than most of them."""
-    database = await databases.standing(mongo, "auth")
-    service = build(platform(mongo_url), settings(mongo_database=database.name))
-    yield service
-    await closed(service)
+def database_name(databases: Databases) -> str:
+    """There is one database only, because the services that stand know no other."""
+    return databases.standing("auth")
+
+
+@pytest.fixture
+async def database(mongo: Client, databases: Databases, database_name: str) -> Database:
+    """Emptied before each test."""
+    return await databases.empty(mongo, database_name)
+
+
+@pytest.fixture(scope="session")
+async def standing(mongo_url: str, database_name: str) -> AsyncIterator[Service]:
+    async for service in standing_as(build(platform(mongo_url), settings(mongo_database=database_name))):
+        yield service
 
 
 @pytest.fixture
 async def auth(standing: Service, database: Database) -> AsyncIterator[Auth]:
-    """An auth to which nothing has happened yet."""
-    async with opened(standing, database) as fresh:
-        yield fresh
-    await standing.close[0]()  # what it has counted belongs to this test
+    async for one in fresh(standing, database):
+        yield one
 
 
 def slug(answer: httpx.Response) -> str:

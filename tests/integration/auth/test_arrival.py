@@ -7,6 +7,7 @@ import pytest
 
 from services.auth.main import build
 from shared.plumbing.mongo import Database
+from shared.plumbing.service import Service
 from tests.integration.auth.conftest import (
     API,
     OWN_PAGE,
@@ -14,9 +15,11 @@ from tests.integration.auth.conftest import (
     PROVIDERS,
     PUBLIC_URL,
     Auth,
+    fresh,
     platform,
     settings,
     slug,
+    standing_as,
     started,
 )
 from tests.unit.auth.provider import ISSUER
@@ -37,11 +40,17 @@ NOWHERE = [
 OPEN_REDIRECTS = [*NOWHERE, f"{PUBLIC_URL}.evil.example/", f"{PUBLIC_URL}@evil.example/", f"{PUBLIC_URL}//evil.example"]
 
 
+@pytest.fixture(scope="module")
+async def knows_both(mongo_url: str, database_name: str) -> AsyncIterator[Service]:
+    known = settings(mongo_database=database_name, providers=KNOWN)
+    async for service in standing_as(build(platform(mongo_url), known)):
+        yield service
+
+
 @pytest.fixture
-async def auth(database: Database, mongo_url: str) -> AsyncIterator[Auth]:
-    service = build(platform(mongo_url), settings(mongo_database=database.name, providers=KNOWN))
-    async for running in started(service, database):
-        yield running
+async def auth(knows_both: Service, database: Database) -> AsyncIterator[Auth]:
+    async for one in fresh(knows_both, database):
+        yield one
 
 
 async def test_an_arrival_names_the_product_and_the_ways_to_log_in(auth: Auth) -> None:

@@ -15,6 +15,7 @@ from services.auth.main import build
 from services.auth.sessions.sessions import Session as Family
 from services.auth.sessions.sessions import Sessions
 from shared.plumbing.mongo import Database
+from shared.plumbing.service import Service
 from shared.plumbing.settings import PlatformSettings
 from tests.integration.auth.conftest import (
     API,
@@ -23,10 +24,12 @@ from tests.integration.auth.conftest import (
     PUBLIC_URL,
     Auth,
     Session,
+    fresh,
     platform,
     session_of,
     settings,
     slug,
+    standing_as,
     started,
 )
 from tests.integration.auth.second_factor import post, protect, second
@@ -78,28 +81,47 @@ def reaching(mongo_url: str, issuer: str) -> PlatformSettings:
     return platform(mongo_url).model_copy(update={"outgoing_allow": frozenset({urlsplit(issuer).netloc})})
 
 
+def knowing(product: str, mongo_url: str, database_name: str, **changes: Any) -> AsyncIterator[Service]:
+    """Auth that knows the product in this way."""
+    known = settings(mongo_database=database_name, providers=[provider(product, **changes)])
+    return standing_as(build(reaching(mongo_url, product), known))
+
+
+@pytest.fixture(scope="module")
+async def trusts(product: str, mongo_url: str, database_name: str) -> AsyncIterator[Service]:
+    async for service in knowing(product, mongo_url, database_name):
+        yield service
+
+
+@pytest.fixture(scope="module")
+async def distrusts(product: str, mongo_url: str, database_name: str) -> AsyncIterator[Service]:
+    async for service in knowing(product, mongo_url, database_name, trusted_email=False):
+        yield service
+
+
+@pytest.fixture(scope="module")
+async def vouches(product: str, mongo_url: str, database_name: str) -> AsyncIterator[Service]:
+    async for service in knowing(product, mongo_url, database_name, second_factor_amr=["mfa"]):
+        yield service
+
+
 @pytest.fixture
-async def auth(database: Database, mongo_url: str, product: str) -> AsyncIterator[Auth]:
-    service = build(reaching(mongo_url, product), settings(mongo_database=database.name, providers=[provider(product)]))
-    async for one in started(service, database):
+async def auth(trusts: Service, database: Database) -> AsyncIterator[Auth]:
+    async for one in fresh(trusts, database):
         yield one
 
 
 @pytest.fixture
-async def distrusting(database: Database, mongo_url: str, product: str) -> AsyncIterator[Auth]:
+async def distrusting(distrusts: Service, database: Database) -> AsyncIterator[Auth]:
     """Auth that does not take the product's word on addresses."""
-    providers = [provider(product, trusted_email=False)]
-    service = build(reaching(mongo_url, product), settings(mongo_database=database.name, providers=providers))
-    async for one in started(service, database):
+    async for one in fresh(distrusts, database):
         yield one
 
 
 @pytest.fixture
-async def vouching(database: Database, mongo_url: str, product: str) -> AsyncIterator[Auth]:
+async def vouching(vouches: Service, database: Database) -> AsyncIterator[Auth]:
     """Auth that takes the product's word on second factors."""
-    providers = [provider(product, second_factor_amr=["mfa"])]
-    service = build(reaching(mongo_url, product), settings(mongo_database=database.name, providers=providers))
-    async for one in started(service, database):
+    async for one in fresh(vouches, database):
         yield one
 
 

@@ -61,7 +61,7 @@ class Catalog:
         return outcomes
 
 
-def composed(database: Database, mongo_url: str, **fields: Any) -> Service:
+def composed(database_name: str, mongo_url: str, **fields: Any) -> Service:
     """A catalog with these settings."""
     platform = PlatformSettings(
         public_url=PUBLIC_URL,
@@ -70,7 +70,7 @@ def composed(database: Database, mongo_url: str, **fields: Any) -> Service:
         users_jwks_url="http://127.0.0.1:1/jwks",
         outgoing_allow=ALLOWED,
     )
-    settings = {"mongo_database": database.name, "publishes_per_minute": 1_000_000, **fields}
+    settings = {"mongo_database": database_name, "publishes_per_minute": 1_000_000, **fields}
     return build(platform, CatalogSettings.model_validate(settings))
 
 
@@ -93,22 +93,28 @@ async def closed(service: Service) -> None:
 @contextlib.asynccontextmanager
 async def running(database: Database, mongo_url: str, clock: DatabaseClock, **fields: Any) -> AsyncIterator[Catalog]:
     """A catalog of one test, with settings of its own."""
-    service = composed(database, mongo_url, **fields)
+    service = composed(database.name, mongo_url, **fields)
     async with opened(service, database, clock) as made:
         yield made
     await closed(service)
 
 
+@pytest.fixture(scope="session")
+def database_name(databases: Databases) -> str:
+    """There is one database only, because the service that stands knows no other."""
+    return databases.standing("catalog")
+
+
 @pytest.fixture
-async def database(mongo: Client, databases: Databases) -> Database:
-    """Emptied before each test; there is one only, because the service that stands knows no other."""
-    return await databases.standing(mongo, "catalog")
+async def database(mongo: Client, databases: Databases, database_name: str) -> Database:
+    """Emptied before each test."""
+    return await databases.empty(mongo, database_name)
 
 
 @pytest.fixture(scope="session")
-async def standing(mongo: Client, mongo_url: str, databases: Databases) -> AsyncIterator[Service]:
+async def standing(mongo_url: str, database_name: str) -> AsyncIterator[Service]:
     """A service for all tests: building one takes longer than most of them."""
-    service = composed(await databases.standing(mongo, "catalog"), mongo_url)
+    service = composed(database_name, mongo_url)
     yield service
     await closed(service)
 

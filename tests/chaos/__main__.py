@@ -6,6 +6,7 @@ broken.
 
 import argparse
 import asyncio
+import logging
 import signal
 import sys
 import tempfile
@@ -26,7 +27,7 @@ def main() -> None:
     parser.add_argument("--installs", type=int, default=2_000)
     parser.add_argument("--rate", type=float, default=3.0, help="installs begun a second, on average")
     parser.add_argument("--faults", type=int, default=50)
-    parser.add_argument("--minutes", type=float, default=12, help="after which no fault begins any more")
+    parser.add_argument("--minutes", type=float, default=14, help="after which no fault begins any more")
     parser.add_argument("--only", action="append", default=[], metavar="KIND", help="only faults whose name has this")
     parser.add_argument("--list", action="store_true", help="print the schedule, and run nothing")
     options = parser.parse_args()
@@ -37,6 +38,7 @@ def main() -> None:
             for step in steps:
                 print(f"{lane:10} {step.number:4} {step.kind}")
         return
+    logging.getLogger("aiohttp.server").setLevel(logging.CRITICAL)  # add-ons reset connections on purpose
     began = time.monotonic()
 
     def tell(line: str) -> None:

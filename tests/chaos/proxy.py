@@ -15,6 +15,8 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import uvloop
+
 HOST = "127.0.0.1"
 PIECE = 65_536
 PROJECT = Path(__file__).resolve().parents[2]
@@ -125,4 +127,4 @@ class Lines:
 
 if __name__ == "__main__":
     with contextlib.suppress(KeyboardInterrupt):
-        asyncio.run(main({int(front): int(target) for front, target in (one.split(":") for one in sys.argv[1:])}))
+        uvloop.run(main({int(front): int(target) for front, target in (one.split(":") for one in sys.argv[1:])}))

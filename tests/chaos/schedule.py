@@ -23,20 +23,21 @@ class Step:
 
 
 def schedule(seed: int, faults: int, kinds: Sequence[Kind]) -> dict[str, list[Step]]:
-    """The steps of each lane, which goes through them one by one. Every kind is there; then chance fills up."""
+    """The steps of each lane, which goes through them one by one. Every kind is there first; then chance fills up."""
     random = Random(seed)
-    chosen = list(kinds)
+    first, more = list(kinds), list[Kind]()
     counted = Counter(kind.name for kind in kinds)
     lanes = {lane: [kind for kind in kinds if kind.lane == lane] for lane in SHARES}
     shares = {lane: share for lane, share in SHARES.items() if lanes[lane]}
-    while len(chosen) < faults:
+    while len(first) + len(more) < faults:
         (lane,) = random.choices(list(shares), list(shares.values()))
         kind = random.choice(lanes[lane])
         if counted[kind.name] < kind.most:
             counted[kind.name] += 1
-            chosen.append(kind)
-    random.shuffle(chosen)
+            more.append(kind)
+    random.shuffle(first)
+    random.shuffle(more)
     steps: dict[str, list[Step]] = defaultdict(list)
-    for number, kind in enumerate(chosen, start=1):
+    for number, kind in enumerate([*first, *more], start=1):
         steps[kind.lane].append(Step(number, kind.name, random.getrandbits(32)))
     return dict(steps)

@@ -13,6 +13,12 @@ def counted(seed: int, faults: int) -> Counter[str]:
     return Counter(step.kind for steps in schedule(seed, faults, ALL_KINDS).values() for step in steps)
 
 
+def test_no_kind_comes_twice_before_each_came_once() -> None:
+    for steps in schedule(7, 100, ALL_KINDS).values():
+        names = [step.kind for step in steps]
+        assert len(set(names[: len(set(names))])) == len(set(names))
+
+
 def test_one_seed_is_one_schedule() -> None:
     assert schedule(7, 60, ALL_KINDS) == schedule(7, 60, ALL_KINDS)
     assert schedule(7, 60, ALL_KINDS) != schedule(8, 60, ALL_KINDS)

@@ -194,7 +194,10 @@ class OutboxRelay:
         sent = await self._deliver(found)
         if found:
             log.info("outbox_swept", collection=self._collection.name, found=len(found), sent=sent)
-        return len(found) == BATCH and sent == BATCH
+        more = len(found) == BATCH and sent == BATCH
+        if more:  # else the next round would find the same again, and end
+            await self._clear_sent(everything=True)
+        return more
 
     async def _deliver(self, batch: Mapping[str, Mapping[str, Document]]) -> int:
         """Send every document's entries, and see that they are cleared. Returns how many documents are done."""

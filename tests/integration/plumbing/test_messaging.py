@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from datetime import timedelta
 
+import pytest
 from aiokafka import AIOKafkaProducer
 
 from shared.contracts.envelope import Envelope, Message, StateMessage, Topic
@@ -17,6 +18,7 @@ from shared.plumbing.producer import Producer, ProducerUnavailableError
 from shared.plumbing.projections import Projection
 from shared.plumbing.records import to_record
 from shared.plumbing.state_relay import StateRelay
+from tests.e2e.topics import everything_on
 from tests.integration.plumbing.parts import Happened, Thing, envelope, running
 from tests.waiting import eventually
 
@@ -75,6 +77,25 @@ async def test_the_sweeper_sends_what_a_killed_writer_left(
 
     async with running(producer.run, relay.sweep, consumers(kafka, topics[0], recorder, letters).run):
         await eventually(lambda: recorder.seen == ["left:1"])
+
+
+async def test_a_backlog_of_many_batches_is_sent_and_cleared_without_a_pause(
+    kafka: str, topics: tuple[Topic, Topic], database: Database, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.plumbing.outbox.BATCH", 10)
+    documents = database["documents"]
+    producer = Producer(kafka, "tests")
+    relay = OutboxRelay(documents, producer, clock)
+    long_ago = clock.now() - timedelta(minutes=1)
+    left = [stored(envelope(Happened(name=f"left-{n}"), 1, clock)) for n in range(35)]
+    await documents.insert_many([{"_id": entry["key"], "outbox": [entry], "outbox_since": long_ago} for entry in left])
+
+    async with running(producer.run):
+        await eventually(lambda: producer.connected)
+        await relay.sweep_now()
+
+    assert await documents.count_documents({"outbox": []}) == 35
+    assert {record.key.decode() for record in everything_on(kafka, topics[0].name)} == {one["key"] for one in left}
 
 
 async def test_bad_records_become_dead_letters_and_the_good_ones_pass(

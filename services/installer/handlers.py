@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from services.installer.delivery.surroundings import Lookout
 from services.installer.delivery.worker import Worker
-from services.installer.saga.inputs import Checked, Verdict
+from services.installer.saga.inputs import Checked, Surroundings, Verdict
 from services.installer.store import InstallationStore
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.envelope import Envelope, Message
@@ -24,18 +24,23 @@ class CheckHandler:
         answers = [(one.id, one.data) for one in batch if isinstance(one.data, WorkspaceChecked)]
         known = await self._store.peek([answer.installation_id for _, answer in answers])
         outlook = await self._lookout.around([one for one in known.values() if one.pending])
+        # What is not known here may be for a newer release: the store parks it in the document.
+        meant = [answer.installation_id not in known or known[answer.installation_id].pending for _, answer in answers]
         decisions = await self._worker.apply(
             [
-                (answer.installation_id, Checked(name, answer, outlook.around[answer.installation_id]))
-                for name, answer in answers
-                if answer.installation_id in outlook.around
+                (
+                    answer.installation_id,
+                    Checked(name, answer, outlook.around.get(answer.installation_id, Surroundings())),
+                )
+                for (name, answer), applies in zip(answers, meant, strict=True)
+                if applies
             ],
             outlook.offered,
         )
         verdicts = iter(decisions)
         outcomes = []
-        for name, answer in answers:
-            decision = next(verdicts) if answer.installation_id in outlook.around else None
+        for (name, answer), applies in zip(answers, meant, strict=True):
+            decision = next(verdicts) if applies else None
             if decision is not None and decision.verdict is Verdict.APPLIED:
                 outcomes.append(Outcome.DONE)
             else:

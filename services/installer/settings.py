@@ -67,8 +67,8 @@ class InstallerSettings(ServiceSettings):
     request_deadline: Some = timedelta(hours=24)
     # Checking and delivering together; restarts when waiting ends.
     install_deadline: Some = timedelta(minutes=15)
-    # Waiting for an add-on that is down, from its first beginning.
-    waiting_deadline: Some = timedelta(days=7)
+    # Waiting for an add-on that is down, from its first beginning. Below the life of a lifecycle token, as below.
+    waiting_deadline: Some = Field(default=timedelta(days=7), le=timedelta(days=7))
     # A waiting installation is woken when the add-on is back; this often it looks by itself.
     waiting_look: Some = timedelta(minutes=5)
     # Auth is asked again after this long without an answer.

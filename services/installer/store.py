@@ -44,6 +44,7 @@ log = structlog.get_logger()
 __all__ = ["AlreadyLive", "ContentionError", "Inserted", "InstallationStore", "NewerSchemaError", "Present"]
 
 RECENT = 10_000
+PUT_OFF = timedelta(minutes=1)
 
 
 class NewerSchemaError(Unavailable):
@@ -116,11 +117,12 @@ class InstallationStore(InstallationQueries):
             raise NewerSchemaError
         return decision
 
-    async def apply(self, inputs: Sequence[tuple[str, Input]]) -> list[Decision | None]:
+    async def apply(self, inputs: Sequence[tuple[str, Input]], *, isolated: bool = False) -> list[Decision | None]:
         """The batch step: decide each input on its installation, in order, and write by compare-and-set.
 
         Returns each input's decision as it was written; None where there is no such installation, or where the
-        input was parked for a newer release.
+        input was parked for a newer release. What a bug makes of one installation is raised; if `isolated`, that one
+        is put off, its decisions are None, and the others go on.
         """
         results: list[Decision | None] = [None] * len(inputs)
         todo: dict[str, list[int]] = {}
@@ -136,7 +138,7 @@ class InstallationStore(InstallationQueries):
             known, remembered = await self._load({one: messages[one] for one in todo}, believe=believe)
             believe = False
             now = self._clock.now()
-            folds = [fold(one, messages[one.id], self._saga.decide, now) for one in known]
+            folds = await self._folded(known, messages, now, isolated=isolated)
             doubtful = {each.before.id for each in folds if not each.changed and each.before.id in remembered}
             lost = await self._write([each for each in folds if each.before.id not in doubtful], now)
             lost |= doubtful
@@ -150,6 +152,23 @@ class InstallationStore(InstallationQueries):
                 return results
         log.warning("installations_contended", installations=list(todo)[:3])
         raise ContentionError
+
+    async def _folded(
+        self, known: Sequence[Installation], messages: Mapping[str, Sequence[Input]], now: datetime, *, isolated: bool
+    ) -> list[Folded]:
+        folds: list[Folded] = []
+        for one in known:
+            try:
+                folds.append(fold(one, messages[one.id], self._saga.decide, now))
+            except Exception:
+                if not isolated:
+                    raise
+                log.exception("installation_not_decided", installation_id=one.id, state=one.state)
+                self._recent.pop(one.id, None)
+                # Else it would be the first in each of the coming rounds.
+                put_off = {"$set": {"due_at": now + PUT_OFF}}
+                await self.collection.update_one({"_id": one.id, "due_at": {"$type": "date"}}, put_off)
+        return folds
 
     async def peek(self, ids: Sequence[str]) -> dict[str, Installation]:
         """Installations as this process last knew them: for looking around, not for truth. `apply` finds out."""
@@ -221,8 +240,11 @@ class InstallationStore(InstallationQueries):
         parked = [found for message in messages if (found := park(message)) is not None]
         cleared = [name for message in messages if isinstance(message, CheckSent) for name in message.cleared]
         if parked:
-            update = {"$push": {"parked": {"$each": parked}}, "$set": {"due_at": self._clock.now()}}
-            await self.collection.update_one({"_id": installation_id}, update | {"$inc": {"version": 1}})
+            # A call under way keeps its lease: whoever is due before its end would begin it once more.
+            due_at = {"$ifNull": ["$flight.until", self._clock.now()]}
+            every = {"$concatArrays": [{"$ifNull": ["$parked", []]}, {"$literal": parked}]}
+            stages = [{"$set": {"parked": every, "due_at": due_at, "version": {"$add": ["$version", 1]}}}]
+            await self.collection.update_one({"_id": installation_id}, stages)
         if cleared:
             await self.collection.update_one({"_id": installation_id}, clear_pipeline(cleared))
 

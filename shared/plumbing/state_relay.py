@@ -150,7 +150,10 @@ class StateRelay:
 
     async def _sent_in_vain(self, documents: list[Document]) -> list[str]:
         now = self._clock.now()
-        results = await asyncio.gather(*(self._send_one(document, now) for document in documents))
+        rendered = {document["_id"]: self._rendered(document, now) for document in documents}
+        records = {name: record for name, record in rendered.items() if record is not None}
+        documents = [document for document in documents if document["_id"] in records]
+        results = await asyncio.gather(*(self._send_one(records[document["_id"]]) for document in documents))
         sent = [document for document, done in zip(documents, results, strict=True) if done]
         if not sent:
             return [str(document["_id"]) for document in documents]
@@ -170,10 +173,17 @@ class StateRelay:
         newest = await self._collection.find({"_id": {"$in": list(told)}}, fields).to_list()
         return [str(one["_id"]) for one in newest if "state_marked_at" in one or one["version"] != told[one["_id"]]]
 
-    async def _send_one(self, document: Document, now: datetime) -> bool:
-        envelope = self._render(document)
+    def _rendered(self, document: Document, now: datetime) -> Record | None:
+        """None where that fails: what a bug makes of one document must not keep the others back."""
         try:
-            await self._producer.send(self._record(document, envelope, now))
+            return self._record(document, self._render(document), now)
+        except Exception:
+            log.exception("state_not_rendered", collection=self._collection.name, document_id=document["_id"])
+            return None
+
+    async def _send_one(self, record: Record) -> bool:
+        try:
+            await self._producer.send(record)
         except ProducerUnavailableError:
             return False
         return True

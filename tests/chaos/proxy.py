@@ -57,7 +57,7 @@ class Line:
         self._writers |= ends
         try:
             await asyncio.gather(self._pump(reader, back), self._pump(there, writer))
-        except OSError:
+        except (OSError, RuntimeError):  # the loop's word on a line that was cut a moment ago
             pass
         finally:
             self._writers -= ends

@@ -83,13 +83,16 @@ class AddOnKeys:
         return self._default
 
     async def unassigned(self, settled: timedelta) -> list[str]:
-        """Keys but the newest that sign for no add-on, if no add-on's key has changed for so long."""
+        """Keys but the newest that sign for no add-on and are to sign for none, if nothing about keys is so new."""
         since = self._clock.now() - settled
-        if await self._addons.find_one({"kid_since": {"$gt": since}}, {"_id": 1}) is not None:
+        changed = {"$or": [{"kid_since": {"$gt": since}}, {"assigned_at": {"$gt": since}}]}
+        if await self._addons.find_one(changed, {"_id": 1}) is not None:
             return []
-        known = [document["kid"] async for document in self._keys.find({}, {"kid": 1}).sort("_id", 1)]
-        assigned = set(await self._addons.distinct("kid"))
-        return [kid for kid in known[:-1] if kid not in assigned]
+        known = [document async for document in self._keys.find({}, {"kid": 1, "created_at": 1}).sort("_id", 1)]
+        if not known or known[-1]["created_at"] > since:
+            return []
+        wanted = {*await self._addons.distinct("kid"), *await self._addons.distinct("redeliver")}
+        return [document["kid"] for document in known[:-1] if document["kid"] not in wanted]
 
     async def forget(self, kid: str) -> None:
         """Delete a key that is needed no more; other processes learn of it as of new ones."""
@@ -171,6 +174,7 @@ class AddOnKeys:
         return self._default
 
     async def _assign(self, addon_key: str) -> Document:
+        await self._read()  # another process may have made a newer key, and forgotten what is the newest here
         sealed = new_secret(self._sealer, addon_key)
         document: Document = {"kid": self._default, "webhook_secrets": [sealed], "assigned_at": self._clock.now()}
         try:

@@ -13,7 +13,7 @@ from typing import Any
 
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Conflict, Unavailable
-from shared.plumbing.mongo import Database, Document
+from shared.plumbing.mongo import Database
 from shared.plumbing.sealing import Sealer
 
 _SECRET_BYTES = 32  # Standard Webhooks wants 24 to 64
@@ -80,11 +80,13 @@ class RotationStore:
         raise Unavailable("contended", "Others keep changing this at the same time", "Repeat it.", retry_after=1)
 
     async def move(self, addon_key: str, before: str, kid: str, *, redeliver: bool) -> bool:
-        """Let `kid` sign from now on, unless another process has moved it from `before` meanwhile."""
-        change: Document = {"kid": kid, "kid_since": self._clock.now()}
-        if redeliver:
-            change["redeliver"] = kid
-        return (await self._addons.update_one({"_id": addon_key, "kid": before}, {"$set": change})).modified_count == 1
+        """Let `kid` sign from now on, unless another process has moved it from `before` meanwhile.
+
+        Where installations are being told of another key, they are told of this one.
+        """
+        telling: Any = kid if redeliver else {"$cond": [{"$ifNull": ["$redeliver", False]}, kid, "$$REMOVE"]}
+        change = [{"$set": {"kid": kid, "kid_since": self._clock.now(), "redeliver": telling}}]
+        return (await self._addons.update_one({"_id": addon_key, "kid": before}, change)).modified_count == 1
 
     async def since(self, addon_key: str) -> tuple[datetime | None, bool]:
         """Since when the present key signs (null: from the first), and whether installations are being told."""

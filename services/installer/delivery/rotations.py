@@ -51,5 +51,7 @@ class Rotations:
         await self._worker.apply([(found, RedeliveryAsked("key-rotation", kid=one.kid)) for found in ids])
         if ids:
             log.info("key_rotation", addon_key=one.addon_key, kid=one.kid, installations=len(ids))
-        elif self._clock.now() - one.since > LATECOMERS:
+        elif self._clock.now() - one.since > LATECOMERS and not await self._queries.left_on_other_keys(
+            one.addon_key, one.kid
+        ):
             await self._store.finished(one)

@@ -14,6 +14,8 @@ from shared.contracts.installer import State
 from shared.contracts.reasons import WaitingFor
 from shared.plumbing.clock import Clock
 
+_ENTERING = (State.REQUESTED, State.CHECKING, State.WAITING)
+
 
 @dataclass(slots=True)
 class Outlook:
@@ -51,8 +53,9 @@ class Lookout:
 
         `probing` is the one that may call an add-on whose breaker is open.
         """
-        # Only the way into delivering depends on the add-on's present listing and on earlier generations.
-        entering = [one for one in ones if isinstance(one, Installation) or one.state is State.WAITING]
+        # Only the way into delivering depends on the add-on's present listing and on earlier generations. An answer
+        # of auth's that is parked in the document of a due item leads there too.
+        entering = [one for one in ones if isinstance(one, Installation) or one.state in _ENTERING]
         addons = await self._addons.now({one.addon_key for one in entering})
         unfinished = await self._queries.open_before(entering)
         lease = Lease(self._owner, self._clock.now() + self._lease)

@@ -7,7 +7,7 @@ compare-and-set, never the truth.
 
 import asyncio
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import structlog
 
@@ -83,18 +83,23 @@ class Worker:
         if not items:
             return []
         outlook = await self._lookout.around(items, probing=probing)
-        return await self.apply([(one.id, Due(outlook.around[one.id])) for one in items], outlook.offered)
+        inputs = [(one.id, Due(outlook.around[one.id])) for one in items]
+        return await self.apply(inputs, outlook.offered, isolated=True)
 
     async def apply(
-        self, inputs: Sequence[tuple[str, Input]], offered: Mapping[str, str] | None = None
+        self,
+        inputs: Sequence[tuple[str, Input]],
+        offered: Mapping[str, str] | None = None,
+        *,
+        isolated: bool = False,
     ) -> list[Decision | None]:
         """Apply inputs, begin the calls that are due now, and see to what follows for other installations.
 
-        `offered` names the lane in which a slot was taken for an installation's lease.
+        `offered` names the lane in which a slot was taken for an installation's lease. `isolated` as in the store.
         """
         unused = dict(offered or {})
         try:
-            decisions = await self._store.apply(inputs)
+            decisions = await self._store.apply(inputs, isolated=isolated)
             for one in {each.installation.id: each.installation for each in _applied(decisions)}.values():
                 flight = one.flight
                 if flight is not None and flight.owner == self._owner and one.id in unused:
@@ -107,9 +112,7 @@ class Worker:
 
     async def _follow(self, inputs: Sequence[tuple[str, Input]], decisions: Sequence[Decision | None]) -> None:
         """What one installation's step means for its predecessor or successor in the same workspace."""
-        for (_, message), decision in zip(inputs, decisions, strict=True):
-            if decision is None:
-                continue
+        for message, decision in _with_taken_up(inputs, decisions):
             one = decision.installation
             if decision.verdict is Verdict.LATE and isinstance(message, CallReported):
                 await self._late(one, message)
@@ -177,7 +180,7 @@ class Worker:
         # Both may be repeated; if either fails, both are.
         await asyncio.gather(
             self._store.attempts.record([entry for _, _, entry in batch]),
-            self.apply([(installation_id, report) for installation_id, report, _ in batch]),
+            self.apply([(installation_id, report) for installation_id, report, _ in batch], isolated=True),
         )
         return [None] * len(batch)
 
@@ -213,6 +216,15 @@ class Worker:
 
 def _applied(decisions: Sequence[Decision | None]) -> list[Decision]:
     return [each for each in decisions if each is not None and each.verdict is Verdict.APPLIED]
+
+
+def _with_taken_up(
+    inputs: Sequence[tuple[str, Input]], decisions: Sequence[Decision | None]
+) -> Iterator[tuple[Input, Decision]]:
+    for (_, message), decision in zip(inputs, decisions, strict=True):
+        if decision is not None:
+            yield from decision.taken_up
+            yield message, decision
 
 
 def _closed(message: Input, decision: Decision) -> bool:

@@ -111,7 +111,7 @@ def due(draft: Draft, message: Due) -> Verdict:
         return Verdict.APPLIED
     draft.lose_flight()  # its lease is over, or it would not be due
     if one.deadline is not None and draft.now >= one.deadline:
-        one.gave_up = one.cleanup is Cleanup.OWED
+        one.gave_up = one.gave_up or one.call.kind is Kind.DELETED
         close(draft, "given_up")
     elif one.call.kind is Kind.INSTALLED and message.around.unavailable is not None:
         draft.wake(draft.now + draft.spread(draft.limits.waiting_look, "look"), Kind.INSTALLED)
@@ -189,6 +189,8 @@ def installed_late(draft: Draft, message: InstalledLate) -> Verdict:
         return Verdict.UNCHANGED
     if one.snapshot is not None and one.snapshot.declares(Kind.DELETED):
         draft.lose_flight()
+        if one.cleanup is Cleanup.NONE:
+            one.cleanup = Cleanup.OWED
         _add_deleted(draft)
     return Verdict.APPLIED
 

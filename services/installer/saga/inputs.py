@@ -246,3 +246,5 @@ class Decision:
     outgoing: tuple[Envelope[Message], ...] = ()
     cleared: tuple[str, ...] = ()
     """Outbox entries to take out."""
+    taken_up: "tuple[tuple[Input, Decision], ...]" = ()
+    """What was parked for this release and came of it, before this input."""

@@ -1,7 +1,7 @@
 """One turn of the batch step without its I/O: inputs folded into an installation, and the write that this takes."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from services.installer.domain import Installation
@@ -50,18 +50,22 @@ class Folded:
 def fold(before: Installation, inputs: Sequence[Input], decide: Decide, now: datetime) -> Folded:
     """Decide `inputs` one after the other; what was parked comes first, once somebody brings the surroundings."""
     folded = Folded(before, before, [], [], ())
+    messages: list[Input] = []
     due = next((one for one in inputs if isinstance(one, Due)), None)
     if before.parked and due is not None:
-        for parked in before.parked:
-            message = unpark(parked, due.around)
-            if message is not None:
-                _decide(folded, message, decide, now)
+        unparked = (unpark(parked, due.around) for parked in before.parked)
+        messages = [message for message in unparked if message is not None]
+        for message in messages:
+            _decide(folded, message, decide, now)
         if folded.after is before:
             folded.after = before.copy()
         folded.after.parked = ()
-        folded.decisions.clear()
+    taken_up = tuple(zip(messages, folded.decisions, strict=True))
+    folded.decisions.clear()
     for message in inputs:
         _decide(folded, message, decide, now)
+        if message is due and taken_up:
+            folded.decisions[-1] = replace(folded.decisions[-1], taken_up=taken_up)
     return folded
 
 

@@ -6,12 +6,16 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
+
 from services.installer.domain import SCHEMA, Installation
 from services.installer.storage.documents import from_document
 from shared.contracts.installer import Cleanup, Outcome, State
 from shared.contracts.reasons import WaitingFor
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, Document
+
+log = structlog.get_logger()
 
 # Bounds the index range in which `$$NOW` then decides; covers any error of our own clock.
 _CLOCK_ERROR = timedelta(seconds=2)
@@ -154,7 +158,7 @@ class InstallationQueries:
 
     async def _items(self, which: Document, order: str, limit: int) -> list[DueItem]:
         cursor = self.collection.find(which, _DUE_FIELDS).sort(order, 1).limit(limit)
-        return [_item(document) async for document in cursor]
+        return [item async for document in cursor if (item := _readable(document)) is not None]
 
     async def open_before(self, ones: Sequence[DueItem | Installation]) -> dict[str, list[DueItem]]:
         """The earlier generations whose clean-up is not over, for each one that has any, by its id."""
@@ -185,6 +189,11 @@ class InstallationQueries:
         which = {"addon_key": addon_key, "live": True, "tokens.kid": {"$exists": True, "$ne": kid}}
         which["schema"] = {"$lte": SCHEMA}
         return [one["_id"] async for one in self.collection.find(which, {"_id": 1}).limit(limit)]
+
+    async def left_on_other_keys(self, addon_key: str, kid: str) -> bool:
+        """As `on_other_keys`: whether there are any, those for a newer release included."""
+        which = {"addon_key": addon_key, "live": True, "tokens.kid": {"$exists": True, "$ne": kid}}
+        return await self.collection.find_one(which, {"_id": 1}) is not None
 
     async def keys_in_use(self, addon_key: str, kid: str) -> tuple[int, int, int]:
         """Of an add-on's live installations with tokens: how many, on other keys than `kid`, on it and unconfirmed."""
@@ -217,6 +226,15 @@ class InstallationQueries:
             unfinished.append({"call": {"$exists": True}})
         which = {"$or": [{**one, "due_at": {"$exists": False}} for one in unfinished]}
         return {one["_id"]: one["state"] async for one in self.collection.find(which, {"state": 1}).limit(limit)}
+
+
+def _readable(document: Document) -> DueItem | None:
+    """None for what nobody could have written: it must not keep the others from being looked at."""
+    try:
+        return _item(document)
+    except (KeyError, ValueError):
+        log.exception("due_item_unreadable", installation_id=document["_id"])
+        return None
 
 
 def _item(document: Document) -> DueItem:

@@ -3,13 +3,25 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from services.installer.domain import Installation, Kind, lane_of
+from services.installer.domain import SCHEMA, Installation, Kind, lane_of
 from services.installer.handlers import CheckHandler
-from services.installer.saga.inputs import Answer, CallReported, Checked, Lease, Result, Surroundings, UninstallAsked
+from services.installer.saga.decide import Saga
+from services.installer.saga.inputs import (
+    Answer,
+    CallReported,
+    Checked,
+    Decision,
+    Input,
+    Lease,
+    Result,
+    Surroundings,
+    UninstallAsked,
+)
 from shared.contracts.auth import Plan, Role, WorkspaceChecked
 from shared.contracts.envelope import Envelope, Message
 from shared.contracts.installer import Cleanup, State
@@ -17,12 +29,13 @@ from shared.contracts.reasons import WaitingFor
 from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.mongo import Database
 from shared.plumbing.outcomes import Outcome
-from tests.integration.installer.processes import Process, Sent, Wire, checking, limits, requested
+from tests.integration.installer.processes import Process, Sent, Wire, checking, limits, raw, requested
 from tests.unit.installer.story import NOT_SEEN, OK, TIMEOUT, USER, addon
 from tests.users import new_id
 from tests.waiting import eventually
 
 Make = Callable[..., Awaitable[Process]]
+LATER = datetime(2100, 1, 1, tzinfo=UTC)
 
 
 @pytest.fixture
@@ -333,12 +346,12 @@ async def test_results_wait_for_the_database_and_are_not_lost(process: Make, wir
     real = first.store.apply
     failures = 0
 
-    async def failing(inputs: Any) -> Any:
+    async def failing(inputs: Any, **how: Any) -> Any:
         nonlocal failures
         if failures < 3 and any(isinstance(message, CallReported) for _, message in inputs):
             failures += 1
             raise TimeoutError
-        return await real(inputs)
+        return await real(inputs, **how)
 
     first.store.apply = failing  # type: ignore[method-assign] # a database that is away
     await answered(first, ones)
@@ -350,3 +363,59 @@ async def test_results_wait_for_the_database_and_are_not_lost(process: Make, wir
 async def is_closed(process: Process, one: Installation) -> bool:
     found = await process.store.find(one.id)
     return found is not None and found.cleanup is Cleanup.CLOSED
+
+
+async def test_an_answer_for_what_a_newer_release_wrote_waits_there_and_is_taken_up_by_it(
+    process: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    older = await process("older", start=False)
+    (one,) = await in_checking(older, 1)
+    newer = {"$set": {"schema": SCHEMA + 1}, "$inc": {"version": 1}}
+    await older.store.collection.update_one({"_id": one.id}, newer)
+    older.store._recent.clear()
+
+    await answered(older, [one])
+    assert await older.rounds.due() is False
+
+    document = await raw(older.store, one.id)
+    assert (document["state"], [entry["type"] for entry in document["parked"]]) == ("CHECKING", ["Checked"])
+    for module in ("services.installer.store", "services.installer.storage.queries"):
+        monkeypatch.setattr(f"{module}.SCHEMA", SCHEMA + 1)
+    await process("newer")
+    await reach(older, [one], State.INSTALLED)
+
+
+async def test_what_is_parked_under_a_call_does_not_begin_it_once_more(process: Make, wire: Wire) -> None:
+    older = await process("older", start=False)
+    (one,) = await in_checking(older, 1)
+    flight = {"owner": "other", "kind": "INSTALLED", "number": 1, "attempt": 1, "until": LATER}
+    await older.store.collection.update_one({"_id": one.id}, {"$set": {"schema": SCHEMA + 1, "flight": flight}})
+    older.store._recent.clear()
+    await answered(older, [one])
+    assert (await raw(older.store, one.id))["due_at"] == LATER
+
+
+async def test_one_that_cannot_be_decided_keeps_no_other_back(
+    process: Make, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = await process("p1", start=False)
+    poisoned, *others = await in_checking(one, 4)
+    await answered(one, [poisoned, *others])
+    decide = Saga.decide
+
+    def with_a_bug(self: Saga, installation: Installation, message: Input, now: datetime) -> Decision:
+        if installation.id == poisoned.id:
+            raise ValueError("a bug")
+        return decide(self, installation, message, now)
+
+    monkeypatch.setattr(Saga, "decide", with_a_bug)
+    one.start()
+
+    await reach(one, others, State.INSTALLED)
+
+    async def put_off() -> bool:
+        due_at: datetime = (await raw(one.store, poisoned.id))["due_at"]
+        return due_at > datetime.now(UTC) + timedelta(seconds=30)
+
+    await one.store.collection.update_one({"_id": poisoned.id}, {"$set": {"due_at": datetime.now(UTC)}})
+    await eventually(put_off)

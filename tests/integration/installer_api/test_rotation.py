@@ -5,12 +5,14 @@ from typing import Any, cast
 
 import pytest
 
+from services.installer.addons.keys import AddOnKeys
 from services.installer.addons.rotation_store import RotationStore
 from services.installer.delivery import retiring as retiring_module
 from services.installer.delivery import rotations as rotations_module
 from services.installer.delivery.retiring import Retiring
 from services.installer.delivery.rotations import Rotations
 from services.installer.delivery.worker import Worker
+from services.installer.domain import SCHEMA
 from services.installer.saga.inputs import Due, Lease, Surroundings, UninstallAsked
 from shared.plumbing.sealing import Sealer
 from tests.integration.installer_api.conftest import MASTER_KEY, Installer
@@ -158,3 +160,62 @@ async def test_a_key_that_nobody_needs_is_forgotten_and_not_before(
     await retiring.round()
     assert await published() == {newest}
     assert await installer.database["signing_keys"].count_documents({"kid": old}) == 0
+
+
+async def test_a_process_that_was_idle_gives_no_former_key_to_an_add_on(
+    installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    idle = AddOnKeys(installer.database, Sealer(MASTER_KEY), installer.clock)
+    await idle.prepare()
+    old = idle.default
+    newest = await installer.keys.add()
+    retiring = Retiring(installer.keys, installer.store)
+    await retiring.round()
+    assert await installer.database["signing_keys"].count_documents({}) == 2, "others may not know of the newest yet"
+    monkeypatch.setattr(retiring_module, "SETTLED", timedelta(0))
+    await retiring.round()
+    assert old not in {key["kid"] for key in installer.keys.jwks()["keys"]}
+
+    assert idle.default == old
+    given = (await idle.assigned(["first-seen-here"]))["first-seen-here"]
+
+    assert given.kid == newest
+    assert (await idle.signing_key(given.kid)).kid == newest
+
+
+async def test_whoever_is_being_told_of_a_key_is_told_of_the_one_that_replaces_it(installer: Installer) -> None:
+    publisher, admin, operator = await installer.user(), await installer.user(), await installer.user()
+    addon = await installer.addon(publisher_id=publisher)
+    one = (await installer.ask(admin, await installer.workspace(admin), addon)).json()["id"]
+    await installer.installs(one)
+    path = f"/addons/{addon}/signing-key"
+    rotations = RotationStore(installer.database, Sealer(MASTER_KEY), installer.clock)
+
+    await post(installer, path, operator, "operator", emergency=True)
+    newest = await installer.keys.add()
+    _, moved = await post(installer, path, publisher)
+    assert (moved["kid"], moved["telling"]) == (newest, True)
+    await Rotations(rotations, installer.store, cast("Worker", installer.store), installer.clock).round()
+
+    found = await installer.store.find(one)
+    assert found is not None
+    assert found.tokens is not None
+    assert found.tokens.kid == newest
+
+
+async def test_telling_is_not_over_while_a_newer_releases_installation_has_the_old_key(
+    installer: Installer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publisher, admin, operator = await installer.user(), await installer.user(), await installer.user()
+    addon = await installer.addon(publisher_id=publisher)
+    one = (await installer.ask(admin, await installer.workspace(admin), addon)).json()["id"]
+    await installer.installs(one)
+    await installer.database["installations"].update_one({"_id": one}, {"$set": {"schema": SCHEMA + 1}})
+    path = f"/addons/{addon}/signing-key"
+    await post(installer, path, operator, "operator", emergency=True)
+    monkeypatch.setattr(rotations_module, "LATECOMERS", timedelta(0))
+    rotations = RotationStore(installer.database, Sealer(MASTER_KEY), installer.clock)
+
+    await Rotations(rotations, installer.store, cast("Worker", installer.store), installer.clock).round()
+
+    assert (await installer.get(path, operator, "operator")).json()["telling"] is True

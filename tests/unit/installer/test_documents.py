@@ -113,7 +113,10 @@ def test_parked_inputs_are_folded_first_when_somebody_looks() -> None:
     assert asleep.after.parked == story.one.parked, "without surroundings they wait"
     folded = fold(story.one, [Due(story.around())], SAGA.decide, story.now)
     assert (folded.after.state, folded.after.parked) == (State.DELIVERING, ())
-    assert [each.verdict for each in folded.decisions] == [Verdict.UNCHANGED]
+    (looked,) = folded.decisions
+    assert looked.verdict is Verdict.UNCHANGED
+    assert [type(message) for message, _ in looked.taken_up] == [CheckSent, Checked]
+    assert {decision.verdict for _, decision in looked.taken_up} == {Verdict.APPLIED}
 
 
 def test_durations_survive_parking() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from services.installer.domain import SETTINGS_LIMIT, Kind
 from services.installer.saga.inputs import (
+    CallReported,
     CancelAsked,
     Decision,
     InstalledLate,
@@ -238,6 +239,24 @@ def test_retry_hurries_the_clean_up_and_nothing_else() -> None:
     story.due()
     story.reported(OK)
     assert story.when(RetryAsked(USER)).verdict is Verdict.NOT_ALLOWED
+
+
+def test_a_clean_up_that_was_given_up_once_stays_listed_whatever_is_heard_late() -> None:
+    story = Story().delivering()
+    number, attempt = story.one.flight.number, story.one.flight.attempt  # type: ignore[union-attr] # it is under way
+    story.after(6)
+    story.due()  # the process died; its call may still be heard
+    story.when(CancelAsked(USER))
+    assert story.one.deadline is not None
+    story.now = story.one.deadline
+    story.due()
+    assert (story.one.cleanup, story.one.gave_up) == (Cleanup.CLOSED, True)
+    assert story.when(CallReported(Kind.INSTALLED, number, attempt, OK)).verdict is Verdict.LATE
+    story.when(InstalledLate(number, attempt))
+    assert story.one.call is not None
+    story.now = story.one.deadline
+    story.due()
+    assert (story.one.call, story.one.gave_up) == (None, True)
 
 
 # --- the next generation -------------------------------------------------------------------------------------------

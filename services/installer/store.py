@@ -18,7 +18,7 @@ from services.installer.saga.inputs import CheckSent, Decision, Due, Input, Inst
 from services.installer.storage import updates
 from services.installer.storage.attempt_store import AttemptStore, unreported
 from services.installer.storage.documents import from_document
-from services.installer.storage.folding import Folded, fold, note_sent
+from services.installer.storage.folding import Folded, fold_each, note_sent
 from services.installer.storage.indexes_store import INDEXES
 from services.installer.storage.parking import park
 from services.installer.storage.queries import InstallationQueries
@@ -138,7 +138,9 @@ class InstallationStore(InstallationQueries):
             known, remembered = await self._load({one: messages[one] for one in todo}, believe=believe)
             believe = False
             now = self._clock.now()
-            folds = await self._folded(known, messages, now, isolated=isolated)
+            folds, failed = fold_each(known, messages, self._saga.decide, now, isolated=isolated)
+            if failed:
+                await self.put_off(failed, now + PUT_OFF)
             doubtful = {each.before.id for each in folds if not each.changed and each.before.id in remembered}
             lost = await self._write([each for each in folds if each.before.id not in doubtful], now)
             lost |= doubtful
@@ -152,23 +154,6 @@ class InstallationStore(InstallationQueries):
                 return results
         log.warning("installations_contended", installations=list(todo)[:3])
         raise ContentionError
-
-    async def _folded(
-        self, known: Sequence[Installation], messages: Mapping[str, Sequence[Input]], now: datetime, *, isolated: bool
-    ) -> list[Folded]:
-        folds: list[Folded] = []
-        for one in known:
-            try:
-                folds.append(fold(one, messages[one.id], self._saga.decide, now))
-            except Exception:
-                if not isolated:
-                    raise
-                log.exception("installation_not_decided", installation_id=one.id, state=one.state)
-                self._recent.pop(one.id, None)
-                # Else it would be the first in each of the coming rounds.
-                put_off = {"$set": {"due_at": now + PUT_OFF}}
-                await self.collection.update_one({"_id": one.id, "due_at": {"$type": "date"}}, put_off)
-        return folds
 
     async def peek(self, ids: Sequence[str]) -> dict[str, Installation]:
         """Installations as this process last knew them: for looking around, not for truth. `apply` finds out."""

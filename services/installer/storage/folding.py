@@ -1,8 +1,10 @@
 """One turn of the batch step without its I/O: inputs folded into an installation, and the write that this takes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+
+import structlog
 
 from services.installer.domain import Installation
 from services.installer.saga.events import check_number
@@ -12,6 +14,8 @@ from services.installer.storage.parking import unpark
 from services.installer.storage.updates import Update
 from shared.plumbing.mongo import Document
 from shared.plumbing.outbox import clear_pipeline, stored
+
+log = structlog.get_logger()
 
 Decide = Callable[[Installation, Input, datetime], Decision]
 
@@ -67,6 +71,28 @@ def fold(before: Installation, inputs: Sequence[Input], decide: Decide, now: dat
         if message is due and taken_up:
             folded.decisions[-1] = replace(folded.decisions[-1], taken_up=taken_up)
     return folded
+
+
+def fold_each(
+    known: Sequence[Installation],
+    inputs: Mapping[str, Sequence[Input]],
+    decide: Decide,
+    now: datetime,
+    *,
+    isolated: bool,
+) -> tuple[list[Folded], list[str]]:
+    """As `fold`, for many; `isolated`: what a bug raises for one is logged, and its id is among the second."""
+    folds: list[Folded] = []
+    failed: list[str] = []
+    for one in known:
+        try:
+            folds.append(fold(one, inputs[one.id], decide, now))
+        except Exception:
+            if not isolated:
+                raise
+            log.exception("installation_not_decided", installation_id=one.id, state=one.state)
+            failed.append(one.id)
+    return folds, failed
 
 
 def note_sent(sent: Sequence[str]) -> CheckSent:

@@ -39,7 +39,7 @@ class DueItem:
 
 
 class InstallationQueries:
-    """Reads, and the one update that decides nothing: prolonging leases. Raises the driver's errors."""
+    """Reads, and the updates that decide nothing: of leases and due times. Raises the driver's errors."""
 
     def __init__(self, database: Database, clock: Clock) -> None:
         self.collection = database["installations"]
@@ -213,6 +213,11 @@ class InstallationQueries:
         end = {"$add": ["$$NOW", lease // timedelta(milliseconds=1)]}
         which = {"_id": {"$in": list(ids)}, "flight.owner": owner}
         await self.collection.update_many(which, [{"$set": {"flight.until": end, "due_at": end}}])
+
+    async def put_off(self, ids: Sequence[str], until: datetime) -> None:
+        """Let nobody look at these before then; else what cannot be decided would be first in every round."""
+        which = {"_id": {"$in": list(ids)}, "due_at": {"$type": "date"}}
+        await self.collection.update_many(which, {"$set": {"due_at": until}})
 
     async def stranded(self, *, thorough: bool = False, limit: int = 100) -> dict[str, str]:
         """State by id of what nobody would ever look at again: must be empty, whatever happened.

@@ -26,6 +26,8 @@ from tests.integration.plumbing.parts import Happened, Thing, envelope, running
 from tests.users import PUBLIC_URL
 from tests.waiting import eventually
 
+# A broker on a busy machine may take minutes to show a new topic to everybody.
+pytestmark = pytest.mark.slow
 KEY = "A" * 43 + "="
 
 

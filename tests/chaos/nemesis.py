@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
@@ -12,6 +13,7 @@ from tests.chaos.faults.kinds import Arena, Kind
 from tests.chaos.schedule import Step
 
 PAUSE_SECONDS = 2.0
+TRIES = 3
 Tell = Callable[[str], None]
 
 
@@ -24,6 +26,11 @@ class Deed:
     seconds: float
     hit: str = ""
     failure: str = ""
+
+
+def done(deeds: Sequence[Deed]) -> Counter[str]:
+    """How often each kind was done."""
+    return Counter(one.kind for one in deeds if not one.failure)
 
 
 @dataclass
@@ -51,16 +58,25 @@ class Nemesis:
         await asyncio.gather(*(self._lane(steps, known, end) for steps in lanes.values()))
 
     async def _lane(self, steps: Sequence[Step], known: Mapping[str, Kind], end: float) -> None:
-        for step in steps:
-            if time.monotonic() > end:
-                return
-            deed = Deed(step.kind, time.monotonic(), 0.0)
-            try:
-                deed.hit = await known[step.kind].run(Arena(self.cluster, self.addons, Random(step.seed)))
-            except Exception as error:  # a fault that could not be begun, such as one that needs a server that is away
-                deed.failure = f"{type(error).__name__}: {error}"[:300]
-            deed.seconds = time.monotonic() - deed.began
-            self.deeds.append(deed)
-            result = f"could not be done: {deed.failure}" if deed.failure else deed.hit
-            self.tell(f"fault {step.number}: {step.kind}: {result} ({deed.seconds:.0f} s)")
+        """One by one. What could not be done comes again, before any kind comes a second time."""
+        coming, tries = deque(steps), Counter[int]()
+        while coming and time.monotonic() <= end:
+            step = coming.popleft()
+            deed = await self._do(step, known[step.kind])
+            tries[step.number] += 1
+            if deed.failure and step.kind not in done(self.deeds) and tries[step.number] < TRIES:
+                firsts = sum(one.first for one in coming)
+                coming.insert(firsts, step)
             await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _do(self, step: Step, kind: Kind) -> Deed:
+        deed = Deed(step.kind, time.monotonic(), 0.0)
+        try:
+            deed.hit = await kind.run(Arena(self.cluster, self.addons, Random(step.seed)))
+        except Exception as error:  # a fault that could not be begun, such as one that needs a server that is away
+            deed.failure = f"{type(error).__name__}: {error}"[:300]
+        deed.seconds = time.monotonic() - deed.began
+        self.deeds.append(deed)
+        result = f"could not be done: {deed.failure}" if deed.failure else deed.hit
+        self.tell(f"fault {step.number}: {step.kind}: {result} ({deed.seconds:.0f} s)")
+        return deed

@@ -20,7 +20,7 @@ from tests.chaos.evidence import Evidence
 from tests.chaos.faults.kinds import Kind
 from tests.chaos.gathering import Database, gather, quiet
 from tests.chaos.load import Load, summary
-from tests.chaos.nemesis import Deed, Nemesis, Tell
+from tests.chaos.nemesis import Deed, Nemesis, Tell, done
 from tests.chaos.schedule import schedule
 from tests.chaos.world import people
 
@@ -58,7 +58,7 @@ class Result:
     @property
     def done(self) -> Counter[str]:
         """How often each kind of fault was done."""
-        return Counter(one.kind for one in self.deeds if not one.failure)
+        return done(self.deeds)
 
 
 Before = Callable[[Cluster], Awaitable[None]]

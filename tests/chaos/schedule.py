@@ -15,11 +15,12 @@ SHARES = {"processes": 42, "servers": 34, "addons": 24}
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One fault. `seed` decides whom it hits."""
+    """One fault. `seed` decides whom it hits; `first` of its kind."""
 
     number: int
     kind: str
     seed: int
+    first: bool = True
 
 
 def schedule(seed: int, faults: int, kinds: Sequence[Kind]) -> dict[str, list[Step]]:
@@ -39,5 +40,5 @@ def schedule(seed: int, faults: int, kinds: Sequence[Kind]) -> dict[str, list[St
     random.shuffle(more)
     steps: dict[str, list[Step]] = defaultdict(list)
     for number, kind in enumerate([*first, *more], start=1):
-        steps[kind.lane].append(Step(number, kind.name, random.getrandbits(32)))
+        steps[kind.lane].append(Step(number, kind.name, random.getrandbits(32), number <= len(first)))
     return dict(steps)

@@ -16,7 +16,7 @@ from tests.debian import bring
 
 FREEZE_SECONDS = 30.0
 READY_SECONDS = 60.0
-FAILPOINT_SECONDS = 15.0
+FAILPOINT_SECONDS = 25.0
 CLOCK_SECONDS = 12.0
 # What is sent is mostly cleared with the next write, and one group's batches are few.
 SELDOM = (failpoints.BEFORE_CLEARING, failpoints.AFTER_CLEARING, failpoints.BEFORE_COMMIT)

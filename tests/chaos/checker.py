@@ -7,14 +7,16 @@ happened twice, or differently. stranded: nobody would ever finish it. broken: a
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
-from tests.chaos import pairs, results
+from tests.chaos import downstream, pairs, results
 from tests.chaos.evidence import UNKNOWN, Evidence, Told
 
 EVENTS = "installer.installations.v1"
 OUTCOMES = {"AddOnInstalled": "installed", "InstallFailed": "failed"}
 ACCEPTED = 202
+OVERDUE = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ def orders_are_followed(evidence: Evidence) -> Iterator[Finding]:
 
 
 def nothing_is_stranded(evidence: Evidence) -> Iterator[Finding]:
-    """After the quiet time, in which every deadline has passed, nothing is pending, unsent or without a next look."""
+    """After the quiet time, in which every deadline has passed, nothing is pending, unsent or overdue."""
     for one in evidence.documents:
         if one["outcome"] == "pending":
             yield "stranded", one["_id"], f"pending in {one['state']}, waits for {one.get('waiting_for')}"
@@ -144,6 +146,12 @@ def nothing_is_stranded(evidence: Evidence) -> Iterator[Finding]:
             yield "stranded", one["_id"], "clean-up is owed, and nobody will look"
         if one.get("outbox"):
             yield "stranded", one["_id"], f"not sent: {[each['id'] for each in one['outbox']]}"
+        if "state_marked_at" in one:
+            yield "stranded", one["_id"], "its state is not told"
+        if "call" in one:
+            yield "stranded", one["_id"], f"a call has no end: {one['call']}"
+        if "due_at" in one and one["due_at"] < evidence.gathered_at - OVERDUE:
+            yield "stranded", one["_id"], f"was due at {one['due_at']}, and nobody looked"
 
 
 def requests_are_answered(evidence: Evidence) -> Iterator[Finding]:
@@ -181,5 +189,8 @@ RULES: dict[str, Rule] = {
         pairs.ended_was_taken_back,
         pairs.next_waits_for_the_last,
         results.everybody_hears_once,
+        downstream.state_is_told,
+        downstream.feed_tells_all,
+        downstream.snapshot_is_the_state,
     )
 }

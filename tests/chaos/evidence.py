@@ -5,6 +5,7 @@ Times are seconds of one clock, this process's monotonic one.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 
 UNKNOWN = 0
@@ -75,6 +76,15 @@ class Mail:
     rest: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """An installation as others are told of it."""
+
+    seq: int
+    state: str
+    outcome: str
+
+
 @dataclass(slots=True)
 class Evidence:
     """All of it. `documents` are the installations after the quiet time."""
@@ -88,3 +98,10 @@ class Evidence:
     """Those that nobody has planted."""
     addresses: dict[str, str] = field(default_factory=dict)
     """By user id."""
+    states: dict[str, dict[int, set[Shown]]] = field(default_factory=dict)
+    """By installation and version: what the state topic said."""
+    feed: list[tuple[str, str, int]] = field(default_factory=list)
+    """The operators' feed in its order: event id, installation, seq."""
+    snapshot: dict[str, Shown] = field(default_factory=dict)
+    """The operators' snapshot, by installation."""
+    gathered_at: datetime = field(default_factory=lambda: datetime.now(UTC))

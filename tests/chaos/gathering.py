@@ -4,27 +4,37 @@ import asyncio
 import json
 import re
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from pymongo import MongoClient
 
+from deploy.local.demo.people import Person
 from deploy.local.stack import Stack
-from shared.contracts.topics import AUTH_USERS, INSTALLER_INSTALLATIONS, INSTALLER_WORKSPACE_CHECKS
-from tests.chaos.evidence import Call, Evidence, Mail, Told
+from shared.contracts.topics import (
+    AUTH_USERS,
+    INSTALLER_INSTALLATION_STATE,
+    INSTALLER_INSTALLATIONS,
+    INSTALLER_WORKSPACE_CHECKS,
+)
+from tests.chaos.evidence import Call, Evidence, Mail, Shown, Told
 from tests.chaos.load import Load
 from tests.chaos.world import World
 from tests.e2e.topics import behind
 
 SERVICES = ("auth", "catalog", "installer", "notifier")
 LOOK_SECONDS = 2.0
+TIMER_GRACE = timedelta(seconds=10)
+EVENT_TOPICS = [one.name for one in (INSTALLER_INSTALLATIONS, INSTALLER_WORKSPACE_CHECKS, AUTH_USERS)]
 _LINK = re.compile(r"/installations/([0-9a-f]{24})")
 _REST = re.compile(r"^And (\d+) more, which", re.MULTILINE)
 _READ = (
     *("workspace_id", "addon_key", "user_id", "generation", "state", "outcome", "cleanup", "gave_up", "live", "seq"),
     *("due_at", "waiting_for", "until", "reason", "outbox.id", "version", "history", "flight", "call"),
+    "state_marked_at",
 )
 
 
@@ -44,6 +54,8 @@ class Database:
             "pending": installations.count_documents({"outcome": "pending"}),
             "clean-up owed": installations.count_documents({"cleanup": "owed"}),
             "calls": installations.count_documents({"call": {"$exists": True}}),
+            "overdue timers": installations.count_documents({"due_at": {"$lt": datetime.now(UTC) - TIMER_GRACE}}),
+            "untold states": installations.count_documents({"state_marked_at": {"$type": "date"}}),
             "unsent events": installations.count_documents({"outbox_since": {"$type": "date"}}),
             "results to be mailed": notifier.results.count_documents({"pending": True}),
             "mails to be sent": notifier.mails.count_documents({"due_at": {"$type": "date"}}),
@@ -76,7 +88,10 @@ async def gather(stack: Stack, database: Database, load: Load, calls: Sequence[C
     """Everything that outsiders have seen."""
     return Evidence(
         asked=load.asked,
-        told=await everything_told(stack.plan.kafka),
+        told=[_told(one) async for one in everything_on(stack.plan.kafka, EVENT_TOPICS)],
+        states=await _states(stack.plan.kafka),
+        feed=await asyncio.to_thread(_feed, world.operator),
+        snapshot=await asyncio.to_thread(_snapshot, world.operator),
         calls=list(calls),
         mails=await asyncio.to_thread(_mails, stack.plan.mail_url),
         documents=await asyncio.to_thread(database.installations),
@@ -85,10 +100,8 @@ async def gather(stack: Stack, database: Database, load: Load, calls: Sequence[C
     )
 
 
-async def everything_told(bootstrap_servers: str) -> list[Told]:
-    """All records of the topics of events and questions, from their beginnings."""
-    topics = [one.name for one in (INSTALLER_INSTALLATIONS, INSTALLER_WORKSPACE_CHECKS, AUTH_USERS)]
-    found: list[Told] = []
+async def everything_on(bootstrap_servers: str, topics: Sequence[str]) -> AsyncIterator[Any]:
+    """All records of these topics, each partition from its beginning."""
     async with AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, auto_offset_reset="earliest") as consumer:
         await consumer._client.set_topics(topics)
         parts = [
@@ -98,8 +111,43 @@ async def everything_told(bootstrap_servers: str) -> list[Told]:
         consumer.assign(parts)
         while any([await consumer.position(part) < ends[part] for part in parts]):
             for records in (await consumer.getmany(timeout_ms=500)).values():
-                found += [_told(record) for record in records]
+                for record in records:
+                    yield record
+
+
+async def _states(bootstrap_servers: str) -> dict[str, dict[int, set[Shown]]]:
+    found: dict[str, dict[int, set[Shown]]] = {}
+    async for record in everything_on(bootstrap_servers, [INSTALLER_INSTALLATION_STATE.name]):
+        data = json.loads(record.value)
+        found.setdefault(data["installation_id"], {}).setdefault(data["version"], set()).add(_shown(data))
     return found
+
+
+def _shown(data: Mapping[str, Any]) -> Shown:
+    return Shown(data["seq"], data["state"], data["outcome"])
+
+
+def _feed(operator: Person) -> list[tuple[str, str, int]]:
+    found: list[tuple[str, str, int]] = []
+    after: dict[str, str] = {}
+    while True:
+        page = operator.call("GET", "/api/notifier/v1/operator/feed", params={"limit": 500, **after})
+        events = [one for one in page["events"] if "installation_id" in one["data"]]
+        found += [(one["id"], one["data"]["installation_id"], one["seq"]) for one in events]
+        if not page["more"]:
+            return found
+        after = {"after": page["next"]}
+
+
+def _snapshot(operator: Person) -> dict[str, Shown]:
+    found: dict[str, Shown] = {}
+    after: dict[str, str] = {}
+    while True:
+        page = operator.call("GET", "/api/notifier/v1/operator/snapshot", params={"limit": 500, **after})
+        found |= {one["installation_id"]: _shown(one) for one in page["installations"]}
+        if not page["next"]:
+            return found
+        after = {"after": page["next"]}
 
 
 def _told(record: Any) -> Told:

@@ -32,6 +32,7 @@ class World:
 
     admins: tuple[Admin, ...]
     addons: tuple[str, ...]
+    operator: Person
 
 
 def people(stack: Stack, addons: AddOns, admins: int, workspaces: int) -> World:
@@ -51,7 +52,8 @@ def people(stack: Stack, addons: AddOns, admins: int, workspaces: int) -> World:
         for key in keys:
             known = partial(_knows, story, key, workspaces)
             eventually(known, f"{workspaces} workspaces in the preflight of {key}", 120)
-    return World(made, keys)
+    assert not (made_operator := stack.run("auth", "operator", first.publisher.email)).returncode, made_operator.stderr
+    return World(made, keys, first.publisher)
 
 
 def _knows(story: Story, key: str, workspaces: int) -> bool:

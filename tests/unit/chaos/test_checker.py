@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from tests.chaos.checker import EVENTS, RULES, check
-from tests.chaos.evidence import Asked, Call, Evidence, Mail, Told
+from tests.chaos.evidence import Asked, Call, Evidence, Mail, Shown, Told
 
 ADA = "a" * 24
 ONE, TWO, BAD = "1" * 24, "2" * 24, "3" * 24
@@ -15,7 +16,7 @@ ONE, TWO, BAD = "1" * 24, "2" * 24, "3" * 24
 
 def document(name: str, **more: Any) -> dict[str, Any]:
     ended = {"state": "INSTALLED", "outcome": "installed", "cleanup": "none", "live": True, "generation": 1, "seq": 2}
-    return {"_id": name, "workspace_id": "w", "addon_key": name, "user_id": ADA} | ended | more
+    return {"_id": name, "workspace_id": "w", "addon_key": name, "user_id": ADA, "version": 5} | ended | more
 
 
 def told(name: str, seq: int, kind: str, offset: int, **more: Any) -> Told:
@@ -47,6 +48,11 @@ def good() -> Evidence:
     ]
     evidence.mails = [Mail("ada@x", "<1>", frozenset({ONE, TWO})), Mail("ada@x", "<2>", frozenset({BAD}))]
     evidence.mails.append(evidence.mails[0])  # the server was told twice
+    for one in evidence.documents:
+        shown = Shown(one["seq"], one["state"], one["outcome"])
+        evidence.states[one["_id"]] = {1: {Shown(1, "REQUESTED", "pending")}, 5: {shown}}
+        evidence.snapshot[one["_id"]] = shown
+    evidence.feed = [(one.id, one.installation, one.seq) for one in evidence.told]
     return evidence
 
 
@@ -80,7 +86,7 @@ def outcome_without_event(evidence: Evidence) -> None:
 
 
 def event_against_document(evidence: Evidence) -> None:
-    change(evidence, ONE, outcome="failed", state="FAILED", cleanup="owed", due_at=1)
+    change(evidence, ONE, outcome="failed", state="FAILED", cleanup="owed", due_at=evidence.gathered_at)
 
 
 def one_id_two_facts(evidence: Evidence) -> None:
@@ -180,6 +186,50 @@ def counts_too_many(evidence: Evidence) -> None:
     evidence.mails[1] = replace(evidence.mails[1], rest=2)
 
 
+def state_untold(evidence: Evidence) -> None:
+    change(evidence, ONE, state_marked_at=evidence.gathered_at)
+
+
+def call_without_end(evidence: Evidence) -> None:
+    change(evidence, ONE, call={"kind": "INSTALLED"})
+
+
+def overdue(evidence: Evidence) -> None:
+    change(evidence, ONE, due_at=evidence.gathered_at - timedelta(minutes=5))
+
+
+def newest_state_missing(evidence: Evidence) -> None:
+    del evidence.states[ONE][5]
+
+
+def one_version_two_states(evidence: Evidence) -> None:
+    evidence.states[ONE][1].add(Shown(1, "CHECKING", "pending"))
+
+
+def state_of_another(evidence: Evidence) -> None:
+    evidence.states[ONE][5] = evidence.states[TWO][5]
+
+
+def feed_with_a_gap(evidence: Evidence) -> None:
+    evidence.feed = [one for one in evidence.feed if one[1:] != (TWO, 2)]
+
+
+def feed_out_of_order(evidence: Evidence) -> None:
+    evidence.feed.reverse()
+
+
+def feed_of_nobody(evidence: Evidence) -> None:
+    evidence.feed.append(("x", "9" * 24, 1))
+
+
+def snapshot_of_before(evidence: Evidence) -> None:
+    evidence.snapshot[TWO] = Shown(2, "INSTALLED", "installed")
+
+
+def snapshot_of_nobody(evidence: Evidence) -> None:
+    evidence.snapshot["9" * 24] = evidence.snapshot[ONE]
+
+
 @pytest.mark.parametrize(
     ("spoil", "verdict", "rule"),
     [
@@ -199,6 +249,17 @@ def counts_too_many(evidence: Evidence) -> None:
         (still_pending, "stranded", "nothing_is_stranded"),
         (forgotten_clean_up, "stranded", "nothing_is_stranded"),
         (unsent, "stranded", "nothing_is_stranded"),
+        (state_untold, "stranded", "nothing_is_stranded"),
+        (call_without_end, "stranded", "nothing_is_stranded"),
+        (overdue, "stranded", "nothing_is_stranded"),
+        (newest_state_missing, "lost", "state_is_told"),
+        (one_version_two_states, "doubled", "state_is_told"),
+        (state_of_another, "broken", "state_is_told"),
+        (feed_with_a_gap, "lost", "feed_tells_all"),
+        (feed_out_of_order, "broken", "feed_tells_all"),
+        (feed_of_nobody, "doubled", "feed_tells_all"),
+        (snapshot_of_before, "lost", "snapshot_is_the_state"),
+        (snapshot_of_nobody, "doubled", "snapshot_is_the_state"),
         (internal_error, "broken", "requests_are_answered"),
         (dead_letter, "broken", "nothing_is_set_aside"),
         (two_alive, "doubled", "one_lives"),

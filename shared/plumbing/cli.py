@@ -50,8 +50,10 @@ def run(
     if args.command == "serve":
         configure_logging(service.name, service.platform.log_level, service.platform.log_format)
         end_tracing = configure_tracing(service.name, service.platform.otlp_endpoint)
-        uvloop.run(serve(service, args.role))
-        end_tracing()
+        try:
+            uvloop.run(serve(service, args.role))
+        finally:
+            end_tracing()  # also after an error, whose spans tell of it
         return
     # What a command prints is for programs too, so its log is apart, for whoever runs it.
     configure_logging(service.name, service.platform.log_level, "console", sys.stderr)

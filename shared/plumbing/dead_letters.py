@@ -124,9 +124,13 @@ class DeadLetters:
         document = await self._collection.find_one({"_id": _object_id(letter_id)})
         return None if document is None else for_people(document, MOST_SHOWN)
 
-    async def open_ids(self, which: Document, limit: int) -> Sequence[str]:
-        """The ids of open ones that match `which`, the oldest first."""
-        cursor = self._collection.find({**which, "status": "open"}, {"_id": 1}).sort("at", 1).limit(limit)
+    async def open_ids(self, which: Document, limit: int, *, after: str | None = None) -> Sequence[str]:
+        """The ids of open ones that match `which`, the oldest first; of those behind `after`, if it is known."""
+        query: Document = {**which, "status": "open"}
+        if after and (last := await self._collection.find_one({"_id": ObjectId(after)}, {"at": 1})):
+            younger: list[Document] = [{"at": {"$gt": last["at"]}}, {"at": last["at"], "_id": {"$gt": last["_id"]}}]
+            query = {"$and": [query, {"$or": younger}]}
+        cursor = self._collection.find(query, {"_id": 1}).sort([("at", 1), ("_id", 1)]).limit(limit)
         return [str(document["_id"]) async for document in cursor]
 
     async def count_open(self, limit: int) -> dict[str, int]:

@@ -102,11 +102,12 @@ def _add_changing(api: APIRouter, desk: DeadLetterDesk, changing: Any) -> None:
     async def replay_dead_letters(body: ReplayOrder, operator: Annotated[Principal, changing]) -> ReplayedMany:
         """Run the normal handler on the open ones of a choice, the oldest first. Repeat it while there are `more`.
 
-        One that is still faulty stays open and is tried again by the next order, so watch `counts`.
+        One that is still faulty stays open; give `next` as `after`, and the next order goes past it.
         """
-        results, more = await desk.replay_some(body.which, body.limit, operator.user_id)
+        results, more = await desk.replay_some(body.which, body.limit, operator.user_id, after=body.after)
         letters = [Replayed.model_validate({"id": letter_id, "result": result}) for letter_id, result in results]
-        return ReplayedMany(counts=dict(Counter(result for _, result in results)), letters=letters, more=more)
+        counts = dict(Counter(result for _, result in results))
+        return ReplayedMany(counts=counts, letters=letters, more=more, next=letters[-1].id if more else None)
 
     @api.post("/discard", responses=problems(*_REFUSED))
     async def discard_dead_letters(body: DiscardOrder, operator: Annotated[Principal, changing]) -> DiscardedMany:

@@ -24,12 +24,14 @@ class DeadLetterDesk:
         """See `DeadLetters.replay_one`."""
         return await self.letters.replay_one(letter_id, self._readers, by=by)
 
-    async def replay_some(self, which: Which, limit: int, by: str) -> tuple[list[tuple[str, str]], bool]:
-        """Replay up to `limit`, the oldest first: id and result of each, and whether there may be more.
+    async def replay_some(
+        self, which: Which, limit: int, by: str, *, after: str | None = None
+    ) -> tuple[list[tuple[str, str]], bool]:
+        """Replay up to `limit` of those behind `after`, the oldest first: id and result of each, and whether more wait.
 
         One after the other, because later ones may rest on earlier ones; ends early rather than keep a client waiting.
         """
-        found = await self.letters.open_ids(which.query(), limit + 1)
+        found = await self.letters.open_ids(which.query(), limit + 1, after=after)
         end = time.monotonic() + PATIENCE_SECONDS
         results: list[tuple[str, str]] = []
         for letter_id in found[:limit]:

@@ -119,6 +119,7 @@ class ReplayedMany(BaseModel):
     counts: dict[str, int] = Field(examples=[{"replayed": 3, "superseded": 1}])
     letters: list[Replayed]
     more: bool
+    next: str | None = Field(description="Give it as `after` to go on; null at the end")
 
 
 class DiscardedMany(BaseModel):
@@ -135,6 +136,7 @@ class ReplayOrder(BaseModel):
 
     which: Chosen
     limit: int = Field(100, ge=1, le=500)
+    after: str | None = Field(None, pattern="^[0-9a-f]{24}$", description="The `next` of the order before")
 
 
 class DiscardOrder(BaseModel):

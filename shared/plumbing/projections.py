@@ -5,6 +5,7 @@ from state topics only, so it can be thrown away and rebuilt from the topic at a
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -97,8 +98,7 @@ class Projection:
         The swap happens at the end offsets noted at the beginning; what the running consumers wrote to the old
         collection meanwhile is read again afterwards, up to the end noted after the swap.
         """
-        fresh = self._database[f"{self.name}_rebuild"]
-        await fresh.drop()
+        fresh = self._database[f"{self.name}_rebuild_{secrets.token_hex(4)}"]  # its own: another may go on beside it
         await ensure_indexes(fresh, self._indexes)
         consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap_servers, enable_auto_commit=False)
         await consumer.start()
@@ -117,6 +117,7 @@ class Projection:
             return read + await self._read_to(consumer, await consumer.end_offsets(parts), self.collection)
         finally:
             await consumer.stop()
+            await fresh.drop()
 
     async def _read_to(self, consumer: AIOKafkaConsumer, ends: dict[TopicPartition, int], target: Collection) -> int:
         types = {message.type_name(): message for message in self.messages}

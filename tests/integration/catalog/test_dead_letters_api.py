@@ -83,6 +83,19 @@ async def test_a_replay_runs_the_handler_and_a_second_one_changes_nothing(operat
     assert [one["id"] for one in await operator.listed(status="any")] == [letter]
 
 
+async def test_the_next_order_goes_past_what_is_still_faulty(operator: Operator) -> None:
+    workspace = new_id()
+    faulty = [await operator.letter(offset, workspace, 1, b"no JSON") for offset in (1, 2)]
+    well = await operator.letter(3, workspace, 2)
+    order = {"which": {"key": workspace}, "limit": 2}
+
+    first = (await operator.send("POST", "/replay", json=order)).json()
+    second = (await operator.send("POST", "/replay", json={**order, "after": first["next"]})).json()
+
+    assert [(one["id"], one["result"]) for one in first["letters"]] == [(one, "open") for one in faulty]
+    assert (second["letters"], second["next"]) == ([{"id": well, "result": "replayed"}], None)
+
+
 async def test_what_is_older_than_the_state_is_told_so(operator: Operator) -> None:
     workspace = new_id()
     await operator.catalog.receive(WorkspaceChanged(version=5, workspace_id=workspace))
@@ -95,6 +108,7 @@ async def test_what_is_older_than_the_state_is_told_so(operator: Operator) -> No
         "counts": {"superseded": 1, "replayed": 1},
         "letters": [{"id": letter, "result": "superseded"}, {"id": new, "result": "replayed"}],
         "more": False,
+        "next": None,
     }
     assert [one["status"] for one in await operator.listed(status="superseded")] == ["superseded"]
 

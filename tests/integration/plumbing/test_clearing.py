@@ -129,6 +129,27 @@ async def test_events_are_cleared_also_if_the_state_changes_while_it_is_sent(
         assert "state_marked_at" in document, "the newest state is not sent yet"
 
 
+async def test_a_state_that_cannot_be_rendered_keeps_no_other_back(
+    producer: Producer, database: Database, clock: DatabaseClock
+) -> None:
+    documents = database["documents"]
+    await documents.insert_many([{"_id": one, "version": 1, "state_marked_at": clock.now()} for one in "abc"])
+
+    def render(document: Document) -> Envelope[StateMessage]:
+        if document["_id"] == "b":
+            raise KeyError("a bug of ours")
+        return thing(document)
+
+    states = StateRelay(documents, render, producer, clock)
+    async with running(states.run):
+        states.mark("abc")
+        await eventually(lambda: documents.find_one({"_id": "a", "state_marked_at": None}))
+        await eventually(lambda: documents.find_one({"_id": "c", "state_marked_at": None}))
+    kept = await documents.find_one({"_id": "b"})
+    assert kept is not None
+    assert "state_marked_at" in kept, "it is sent once it can be"
+
+
 async def test_documents_that_come_again_are_told_apart_and_keep_their_order(database: Database) -> None:
     entries = database["entries"]
     first = [{"_id": name} for name in "bd"]

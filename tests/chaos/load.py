@@ -46,18 +46,22 @@ class Load:
         ]
         random.shuffle(self._free)
         self._log_ins = {admin.user_id: asyncio.Lock() for admin in world.admins}
-        self._over = asyncio.Event()
+        self._enough, self._over = asyncio.Event(), asyncio.Event()
 
     async def run(self, rate: float, installs: int) -> None:
-        """Begin `installs` installs, `rate` a second, and see them through; returns when all have been answered."""
+        """Begin installs, `rate` a second, and see them through: `installs` of them, and more until it is `enough`."""
         connector = aiohttp.TCPConnector(limit=0)
         timeout = aiohttp.ClientTimeout(total=ANSWER_SECONDS)
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session, asyncio.TaskGroup() as tasks:
-            while self.begun < installs and not self._over.is_set():
+            while not (self._over.is_set() or (self._enough.is_set() and self.begun >= installs)):
                 if self._free:
                     self.begun += 1
                     tasks.create_task(self._life(session, self._free.pop(), self._random.random()))
                 await asyncio.sleep(self._random.expovariate(rate))
+
+    def enough(self) -> None:
+        """Begin no more than was wanted; a fault without load shows nothing, so until then it goes on."""
+        self._enough.set()
 
     def end(self) -> None:
         """Begin nothing more, and follow nothing any longer."""

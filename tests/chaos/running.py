@@ -29,7 +29,7 @@ QUIET_SECONDS = 600.0  # all deadlines of `cluster.ENV`, and minutes for a busy 
 
 @dataclass(frozen=True)
 class Size:
-    """How much of everything. `seconds` bounds the faults; load goes on until they are over, or is over before."""
+    """How much of everything. `seconds` bounds the faults; load goes on until they are over."""
 
     installs: int
     rate: float
@@ -93,7 +93,8 @@ async def run(  # noqa: PLR0917 - one run, all of it
             await cluster.heal()
             for port in addon_ports:
                 await addons.behave(port, "ok")
-            if load.begun >= size.installs or size.installs > size.seconds * size.rate:
+            load.enough()
+            if size.installs > size.seconds * size.rate:
                 load.end()
             await loading
             tell(f"{load.begun} installs begun; waiting for the quiet, {time.monotonic() - began:.0f} s")

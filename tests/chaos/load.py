@@ -45,6 +45,7 @@ class Load:
             for addon in world.addons
         ]
         random.shuffle(self._free)
+        self._kept: list[tuple[Pair, str]] = []
         self._log_ins = {admin.user_id: asyncio.Lock() for admin in world.admins}
         self._enough, self._over = asyncio.Event(), asyncio.Event()
 
@@ -57,6 +58,8 @@ class Load:
                 if self._free:
                     self.begun += 1
                     tasks.create_task(self._life(session, self._free.pop(), self._random.random()))
+                elif self._kept:  # everything is installed somewhere: what was kept longest makes room
+                    tasks.create_task(self._make_room(session, *self._kept.pop(0)))
                 await asyncio.sleep(self._random.expovariate(rate))
 
     def enough(self) -> None:
@@ -71,6 +74,7 @@ class Load:
         """One install, and what its admin does about it."""
         installation = await self._install(session, pair, repeat=fate > 0.9)
         if not installation:
+            self._free.insert(0, pair)
             return
         if fate < 0.08:
             await asyncio.sleep(fate * 20)
@@ -85,8 +89,14 @@ class Load:
                 self.begun += 1
                 await self._life(session, pair, self._random.random())
                 return
-        if outcome == "failed":
+        if outcome == "installed":
+            self._kept.append((pair, installation))
+        else:
             self._free.insert(0, pair)
+
+    async def _make_room(self, session: aiohttp.ClientSession, pair: Pair, installation: str) -> None:
+        await self._change(session, pair, "DELETE", installation, "uninstall")
+        self._free.insert(0, pair)
 
     async def _install(self, session: aiohttp.ClientSession, pair: Pair, *, repeat: bool) -> str:
         """Ask until there is an answer, always with the same key, as a client should. Returns the id, if accepted."""

@@ -114,7 +114,7 @@ def router(
         if body.emergency and not operator:
             raise Forbidden("role-required", "Your account may not do this", role=_OPERATOR)
         await keys.refresh()
-        before = (await keys.assigned([addon_key]))[addon_key].kid
+        before = (await keys.read_again(addon_key)).kid  # what is remembered here may be behind
         if before == keys.default and not operator:
             raise Conflict("signing-key-newest", "The add-on has the newest key already", "Ask an operator for one.")
         kid = await keys.add() if before == keys.default else keys.default

@@ -1,4 +1,8 @@
-"""How many calls this process makes at once: in all, and to one add-on, so that one that hangs holds up only itself."""
+"""How many calls this process makes at once: in all, and to one add-on, so that one that hangs holds up only itself.
+
+However many hang, they leave room for others: a lane gets another slot only while it has fewer than are still free. So
+of n lanes that want all, each has one part of n + 1, and one part stays free: the "dynamic thresholds" of switches.
+"""
 
 from collections import Counter
 
@@ -21,7 +25,8 @@ class Slots:
         """How many more calls fit."""
         cleanup = _is_cleanup(lane)
         per_addon, in_all = self._limits[cleanup]
-        return min(per_addon - self._taken[lane], in_all - self._total[cleanup])
+        taken, unused = self._taken[lane], in_all - self._total[cleanup]
+        return max(0, min(per_addon - taken, (unused - taken + 1) // 2))  # this many steps until they meet
 
     def take(self, lane: str) -> bool:
         """Reserve a slot, if one is free."""

@@ -16,6 +16,8 @@ from shared.contracts.reasons import Side
 
 UNREPORTED = "unreported"
 """The result of an attempt that nobody waits for any more."""
+LONGEST_WISH = timedelta(days=1)
+"""An add-on may put us off so long at a time; else its first answer to DELETED could also be its last."""
 
 
 class Step(StrEnum):
@@ -99,7 +101,7 @@ class Draft:
         if call is None:
             raise ValueError("no call to repeat")
         pause = self.spread(schedule[min(call.tries, len(schedule) - 1)], f"{call.number}/{call.attempt}")
-        at = self.now + max(pause, at_least or timedelta(0))
+        at = self.now + max(pause, min(at_least or timedelta(0), LONGEST_WISH))
         self.wake(at if self.one.deadline is None else min(at, self.one.deadline), call.kind)
 
     def no_slot(self, kind: Kind) -> None:

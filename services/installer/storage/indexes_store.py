@@ -31,6 +31,7 @@ INDEXES = (
         name="oldest_owed",
         partialFilterExpression={"cleanup": "owed"},
     ),
+    IndexModel([("tokens.kid", 1), ("addon_key", 1)], name="live_by_key", partialFilterExpression={"live": True}),
     IndexModel([("changed_at", -1), ("_id", -1)], name="given_up", partialFilterExpression={"gave_up": True}),
     IndexModel([("changed_at", -1), ("_id", -1)], name="failed", partialFilterExpression={"outcome": "failed"}),
     IndexModel([("workspace_id", 1), ("requested_at", -1), ("_id", -1)], name="by_workspace"),

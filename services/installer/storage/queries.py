@@ -22,6 +22,8 @@ _CLOCK_ERROR = timedelta(seconds=2)
 # Whoever presses *retry* for weeks writes an entry each time, and one answer holds them all.
 OLDER_MOST = 500
 _PENDING = (State.REQUESTED, State.CHECKING, State.DELIVERING, State.WAITING)
+# What may still use a key; each has its index, which one question about all three would not take.
+_NEEDING: tuple[Document, ...] = ({"live": True}, {"due_at": {"$type": "date"}}, {"cleanup": Cleanup.OWED})
 _DUE_FIELDS = {"addon_key": 1, "workspace_id": 1, "generation": 1, "state": 1, "lane": 1, "waiting_for": 1}
 
 
@@ -204,9 +206,11 @@ class InstallationQueries:
         return live, others, unconfirmed
 
     async def need_key(self, kid: str) -> bool:
-        """Whether a live installation or an unfinished call has tokens of this key."""
-        unfinished: list[Document] = [{"live": True}, {"call": {"$exists": True}}, {"cleanup": Cleanup.OWED}]
-        return await self.collection.find_one({"tokens.kid": kid, "$or": unfinished}, {"_id": 1}) is not None
+        """Whether a live installation or one with something still to do has tokens of this key."""
+        for needing in _NEEDING:
+            if await self.collection.find_one({"tokens.kid": kid, **needing}, {"_id": 1}) is not None:
+                return True
+        return False
 
     async def prolong(self, ids: Sequence[str], owner: str, lease: timedelta) -> None:
         """Keep the leases of these attempts. One update for all of a process's calls; decides nothing."""

@@ -77,6 +77,13 @@ async def test_problems_are_named_and_what_is_safe_is_mended(
     assert "state_marked_at" not in breaker
 
 
+async def test_an_index_that_somebody_made_otherwise_is_told(kafka: str, mongo_url: str, database: Database) -> None:
+    await database["installations"].create_index("somewhere_else", name="failed")
+    code, names, report = await doctor("installer", kafka, mongo_url, database)
+    assert (code, set(names) - OTHERS) == (1, {"database-not-prepared"})
+    assert "failed" in report["problems"][0]["evidence"]["error"]
+
+
 async def test_without_kafka_database_or_key_it_says_so(kafka: str, mongo_url: str, database: Database) -> None:
     await doctor("installer", "127.0.0.1:1", mongo_url, database)  # makes the indexes, as above
     code, names, _ = await doctor("installer", "127.0.0.1:1", mongo_url, database)

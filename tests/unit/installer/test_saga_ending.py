@@ -1,5 +1,8 @@
 """Cancelling, uninstalling, and the clean-up that is owed."""
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from services.installer.domain import SETTINGS_LIMIT, Kind
@@ -48,6 +51,14 @@ def cleaning() -> Story:
 
 def late(story: Story, answer: object = OK) -> Decision:
     return story.reported(answer, kind=Kind.INSTALLED, number=1, attempt=1)  # type: ignore[arg-type] # an Answer
+
+
+def test_an_add_on_cannot_put_its_clean_up_off_to_the_end() -> None:
+    story = cleaning()
+    story.reported(replace(UNKNOWN, retry_after=timedelta(days=20)))
+    assert story.one.due_at == story.now + timedelta(days=1)
+    assert story.one.deadline is not None
+    assert story.one.due_at < story.one.deadline
 
 
 # --- cancelling ----------------------------------------------------------------------------------------------------

@@ -28,6 +28,16 @@ def test_one_add_on_cannot_take_all() -> None:
     assert some.full() == [A, B]
 
 
+def test_however_many_hang_there_is_room_for_another() -> None:
+    some = Slots(InstallerSettings(master_key=SecretStr("unused")))
+    hanging = [lane_of(f"slow-{n}", Kind.INSTALLED) for n in range(9)]
+    for _ in range(100):
+        for lane in hanging:
+            some.take(lane)
+    assert some.full() == hanging
+    assert some.free(A) == 25, "as many as each of ten may have: half of the fifty that nine leave"
+
+
 def test_clean_up_has_slots_of_its_own() -> None:
     some = slots()
     assert all(some.take(lane) for lane in (A, A, B))

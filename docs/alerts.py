@@ -110,11 +110,33 @@ ALERTS = (
     ),
     Alert(
         "NotMeasured",
-        "time() - max by (job) (souk_measured_timestamp_seconds) > 300",
+        "time() - max by (job) (souk_measured_timestamp_seconds) > 300 or "
+        + " or ".join(
+            f'absent(souk_measured_timestamp_seconds{{job="{one}"}})'
+            for one in ("auth", "catalog", "installer", "notifier")
+        ),
         5,
         "page",
         "No worker reads its gauges: none runs, or MongoDB is away.",
     ),
+    Alert(
+        "ProcessGone",
+        " or ".join(
+            f'absent(up{{job="{one}"}}) or max by (job) (up{{job="{one}"}}) == 0'
+            for one in ("auth", "catalog", "installer", "notifier")
+        ),
+        2,
+        "page",
+        "No process of the service answers Prometheus. The other alerts of this service cannot fire meanwhile.",
+    ),
+    Alert(
+        "TimersLate",
+        "max by (what) (souk_timers_late_seconds) > 120",
+        2,
+        "page",
+        "Mails, digests or notices are due and nobody takes them: no worker, or the mail server is away.",
+    ),
+    Alert("MailsUndelivered", "max(souk_mails_undelivered) > 0", 1, "ticket", "Refused for good, or not sent in time."),
     Alert(
         "ServerErrors",
         'sum by (job) (rate(souk_request_seconds_count{status=~"5.."}[5m])) > 1',
@@ -127,6 +149,7 @@ _MODULES = (
     "shared.plumbing.metrics",
     "services.installer.delivery.metrics",
     "services.notifier.live",
+    "services.notifier.measures",
     "services.notifier.postman",
 )
 _COMBINED = ("sum", "max", "min")

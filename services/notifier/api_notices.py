@@ -62,10 +62,15 @@ def notice_router(
         "/{scope}", status_code=204, responses=problems("token-missing", "role-required", "404 notice-not-found")
     )
     async def clear_notice(scope: Annotated[Scope, Path()], _: Operator, request: Request) -> Response:
-        """Clear whatever stands for the scope, also the notice of an outage."""
-        if standing(await notices.notice(scope)) is None:
+        """Clear the notice that stands for the scope.
+
+        Below an operator's one, that of an outage appears again, if there is one. That of an outage, cleared, stays
+        away until the next outage.
+        """
+        stands = standing(await notices.notice(scope))
+        if stands is None:
             raise NotFound("notice-not-found", "No notice stands for this scope")
-        await notices.set_slots(scope, {"operator": None, "outage": None}, clock.now(), _origin(request))
+        await notices.set_slots(scope, {stands["cause"]: None}, clock.now(), _origin(request))
         states.mark([scope])
         return Response(status_code=204)
 

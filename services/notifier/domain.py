@@ -26,6 +26,10 @@ RETRY_SECONDS = (5, 15, 60, 120, 300, 600, 1200, 1800, 3600)
 LIVE_STATES = (State.REQUESTED, State.CHECKING, State.DELIVERING, State.WAITING, State.INSTALLED)
 
 
+TOO_LATE = "too late"
+"""The error of a mail that expired before it could be sent."""
+
+
 class MailState(StrEnum):
     """The end of a mail, or `due` until then."""
 

@@ -99,13 +99,18 @@ class Due:
         later: Document = {"$dateAdd": {"startDate": "$$NOW", "unit": "second", "amount": ASIDE_SECONDS}}
         await self._collection.update_one({"_id": document["_id"]}, [{"$set": {"due_at": later}}])
 
-    async def pause(self, now: datetime) -> float:
-        """Seconds until the next document is due, within bounds. What is due already is in other hands."""
+    async def oldest(self) -> datetime | None:
+        """When the first of all is, or was, due."""
         due = {"due_at": {"$type": "date"}}
         first = await self._collection.find_one(due, {"due_at": 1}, sort=[("due_at", 1)])
+        return None if first is None else first["due_at"]
+
+    async def pause(self, now: datetime) -> float:
+        """Seconds until the next document is due, within bounds. What is due already is in other hands."""
+        first = await self.oldest()
         if first is None:
             return LOOK_SECONDS
-        seconds = (first["due_at"] - now).total_seconds()
+        seconds = (first - now).total_seconds()
         return min(seconds + 0.01, LOOK_SECONDS) if seconds > 0 else BUSY_SECONDS
 
     async def _hold(self, claim: Claim, mine: Document) -> None:

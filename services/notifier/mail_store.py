@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 
 from pymongo import IndexModel, UpdateOne
 
-from services.notifier.domain import REMEMBERED, MailState
+from services.notifier.domain import REMEMBERED, TOO_LATE, MailState
 from services.notifier.due_store import Due
 from shared.plumbing.mongo import Database, Document, ensure_indexes, insert_new
 
 RESULTS_KEPT = timedelta(days=2)  # a result older than 24 h sends no mail, so no duplicate of it can either
+MOST_COUNTED = 10_000
 _DUE = {"due_at": {"$type": "date"}}
 
 
@@ -35,6 +36,7 @@ class MailStore:
                 forget,
                 IndexModel([("urgency", 1), ("due_at", 1)], name="due", partialFilterExpression=_DUE),
                 IndexModel([("due_at", 1)], name="next", partialFilterExpression=_DUE),
+                IndexModel([("ended_at", 1)], name="undelivered", partialFilterExpression={"undelivered": True}),
                 IndexModel(
                     [("notice_id", 1), ("_id", 1)],
                     name="notice",
@@ -65,13 +67,21 @@ class MailStore:
 
     async def finish(self, mail_id: str, state: MailState, now: datetime, error: str | None = None) -> None:
         """The mail has come to its end; what is secret in it is forgotten."""
+        ended: Document = {"state": state, "ended_at": now, "error": error}
+        if state is MailState.FAILED or error == TOO_LATE:
+            ended["undelivered"] = True
         await self._mails.update_one(
             {"_id": mail_id},
             {
-                "$set": {"state": state, "ended_at": now, "error": error},
+                "$set": ended,
                 "$unset": {"due_at": "", "sealed_address": "", "sealed_link": "", "parameters": ""},
             },
         )
+
+    async def undelivered(self, since: datetime) -> int:
+        """How many mails came to nothing after `since`, up to a bound. Those of accounts that are gone do not count."""
+        which = {"undelivered": True, "ended_at": {"$gt": since}}
+        return await self._mails.count_documents(which, limit=MOST_COUNTED)
 
     async def postpone(self, mail_id: str, due_at: datetime, error: str, *, attempted: bool) -> None:
         """Try again at `due_at`."""

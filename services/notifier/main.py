@@ -8,12 +8,14 @@ from services.notifier.api import live_router
 from services.notifier.api_downstream import downstream_router
 from services.notifier.api_notices import notice_router
 from services.notifier.api_site import site_router
+from services.notifier.checks import Checks
 from services.notifier.digests import Digests
 from services.notifier.feed_store import FeedStore
 from services.notifier.handlers import Health, InstallationEvents, MailOrders, Notices
 from services.notifier.live import Hub
 from services.notifier.mail import Writer
 from services.notifier.mail_store import MailStore
+from services.notifier.measures import Measures
 from services.notifier.notice_store import NoticeStore
 from services.notifier.notices import render
 from services.notifier.outages import Patience
@@ -113,6 +115,7 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
         Subscription(topics.NOTIFIER_NOTICES, NOTICES, own_notices.on_notices),
     )
     letters = DeadLetters(database["dead_letters"], clock)
+    timers = {"mails": mails.due_mails, "digests": mails.due_digests, "outages": notices.due}
     api = create_api(
         service=NAME,
         title="Souk notifier",
@@ -138,6 +141,8 @@ def build(platform: PlatformSettings, settings: NotifierSettings) -> Service:
         producer=producer,
         dead_letters=letters,
         produces=NOTICES,
+        measures=(Measures(timers, mails, clock),),
+        checks=Checks(timers, mails, clock).all,
         subscriptions=subscriptions,
         projections=(accounts, workspaces, addons, installations),
         states=(states,),

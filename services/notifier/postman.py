@@ -13,7 +13,7 @@ from email.message import EmailMessage
 import structlog
 from prometheus_client import Counter
 
-from services.notifier.domain import RECIPIENT_WITHIN, MailState, retry_at
+from services.notifier.domain import RECIPIENT_WITHIN, TOO_LATE, MailState, retry_at
 from services.notifier.due_store import Claim
 from services.notifier.mail import SECURITY_NOTICE, Letter, Result, Writer
 from services.notifier.mail_store import MailStore
@@ -146,7 +146,7 @@ class Postman:
     def _message(self, mail: Document, account: Document, addons: Names, workspaces: Names) -> EmailMessage:
         now = self._clock.now()
         if now >= mail["expires_at"]:
-            raise _Unwritable("too late", state=MailState.EXPIRED)
+            raise _Unwritable(TOO_LATE, state=MailState.EXPIRED)
         if account.get("deleted") and mail.get("template") != FAREWELL:
             raise _Unwritable("the account is gone", state=MailState.EXPIRED)
         locale = mail.get("locale") or account.get("locale") or "en"
@@ -196,7 +196,7 @@ class Postman:
             return self._sealer.open(sealed, purpose=purpose, now=self._clock.now())
         except SealExpired:
             if mail["kind"] == "link":
-                raise _Unwritable("too late", state=MailState.EXPIRED) from None
+                raise _Unwritable(TOO_LATE, state=MailState.EXPIRED) from None
         except SealBroken:
             log.error("sealed_field_not_opened", mail_id=mail["_id"], purpose=purpose)  # noqa: TRY400 - no trace
         raise self._no_recipient(mail)

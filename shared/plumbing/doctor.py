@@ -57,6 +57,18 @@ KINDS: Mapping[str, Kind] = {
         ),
         Kind("group-empty", "us", "Nobody consumes the topic, and records wait.", f"`{RUN} serve --role worker`"),
         Kind("group-behind", "us", "Many records wait.", "start another worker, or see why batches fail in the logs"),
+        Kind(
+            "timers-late",
+            "us",
+            "Mails, digests or notices are due and nobody takes them: no worker runs, or the mail server is away.",
+            f"`{RUN} serve --role worker`; look for `mail_server_away` in its log",
+        ),
+        Kind(
+            "mails-undelivered",
+            "mail",
+            "Mails came to nothing within a day: refused for good, or not sent in time.",
+            "see `mail_ended` in the log, and the mail server's own",
+        ),
         Kind("installations-overdue", "us", "No worker takes what is due.", f"`{RUN} serve --role worker`"),
         Kind("installations-beyond-deadline", "us", "Pending longer than promised.", f"`{RUN} serve --role worker`"),
         Kind(

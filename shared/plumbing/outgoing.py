@@ -41,6 +41,9 @@ __all__ = [
 # Below the 5 s after which common servers close an idle connection, so that we seldom write into one being closed.
 _KEEP_ALIVE_SECONDS = 4.0
 _DNS_CACHE_SECONDS = 10
+# A deadline that is noticed so late was not noticed at all for a while: this process was stopped, or is far too busy,
+# and may have slept over the answer.
+_STALLED_SECONDS = 2.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,7 +153,8 @@ class OutgoingClient:
                 complete = await _read(response.content, content, max_response)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             if response is None:
-                raise _failure(attempt, error) from error
+                stalled = time.perf_counter() - started > deadline + _STALLED_SECONDS
+                raise _failure(attempt, error, stalled=stalled) from error
         except Exception as error:
             if attempt.held_back is error:
                 raise NotSent("held-back", str(error)) from error
@@ -193,9 +197,11 @@ async def _read(stream: aiohttp.StreamReader, content: bytearray, limit: int) ->
     return True
 
 
-def _failure(attempt: _Attempt, error: Exception) -> OutgoingError:
+def _failure(attempt: _Attempt, error: Exception, *, stalled: bool) -> OutgoingError:
     if attempt.held_back is not None:
         return NotSent("held-back", str(attempt.held_back))
+    if stalled:
+        return OutcomeUnknown("stalled") if attempt.sent else NotSent("stalled")
     if attempt.sent:
         return outcome_unknown(error)
     if attempt.blocked:

@@ -14,7 +14,7 @@ import aiohttp
 
 from shared.plumbing.dns import ResolverBusyError
 
-OUR_SIDE = frozenset({"held-back", "resolver-busy"})
+OUR_SIDE = frozenset({"held-back", "resolver-busy", "stalled"})
 """Reasons that say nothing about the other side."""
 
 
@@ -35,7 +35,7 @@ class NotSent(OutgoingError):  # noqa: N818 - as above
 
 
 class OutcomeUnknown(OutgoingError):  # noqa: N818 - as above
-    """`reason`: timeout, reset, bad-response."""
+    """`reason`: timeout, reset, bad-response; stalled, which is OUR_SIDE's."""
 
 
 def not_sent(error: Exception) -> OutgoingError:

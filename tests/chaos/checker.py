@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from tests.chaos import downstream, pairs, results
+from tests.chaos import downstream, effects, pairs, results
 from tests.chaos.evidence import UNKNOWN, Evidence, Told
 
 EVENTS = "installer.installations.v1"
@@ -188,7 +188,12 @@ RULES: dict[str, Rule] = {
         pairs.attempts_are_alike,
         pairs.ended_was_taken_back,
         pairs.next_waits_for_the_last,
+        effects.calls_are_of_installations,
+        effects.one_call_for_one_cause,
+        effects.nothing_is_taken_from_the_living,
+        effects.a_pair_has_one_partition,
         results.everybody_hears_once,
+        results.nobody_else_hears,
         downstream.state_is_told,
         downstream.feed_tells_all,
         downstream.snapshot_is_the_state,

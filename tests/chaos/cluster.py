@@ -4,7 +4,9 @@ Nothing here waits for a part to be well again; that is for whoever looks from o
 """
 
 import asyncio
+import contextlib
 import signal
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -120,6 +122,21 @@ class Cluster:
     async def gone(self, name: str, seconds: float) -> bool:
         """Whether it ends by itself."""
         return await asyncio.to_thread(self.stack.daemon(name).wait, seconds)
+
+    async def stopped(self, name: str, seconds: float) -> bool:
+        """Whether it comes to be stopped, as by SIGSTOP, or ends."""
+
+        def looks() -> bool:
+            pid = self.stack.daemon(name).pid()
+            return pid is None or Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            with contextlib.suppress(OSError):
+                if await asyncio.to_thread(looks):
+                    return True
+            await asyncio.sleep(0.2)
+        return False
 
     async def begin(
         self, name: str, env: Mapping[str, str] | None = None, folder: Path = PROJECT, *, before: Sequence[str] = ()

@@ -11,7 +11,7 @@ ENDED = ("FAILED", "UNINSTALLED")
 Finding = tuple[str, str, str]
 
 
-def _calls(evidence: Evidence, kind: str) -> dict[str, list[Call]]:
+def calls_by_installation(evidence: Evidence, kind: str) -> dict[str, list[Call]]:
     """By installation, the earliest first."""
     found: dict[str, list[Call]] = defaultdict(list)
     for one in sorted(evidence.calls, key=lambda each: each.at):
@@ -20,7 +20,7 @@ def _calls(evidence: Evidence, kind: str) -> dict[str, list[Call]]:
     return found
 
 
-def _by_pair(evidence: Evidence) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
+def by_pair(evidence: Evidence) -> dict[tuple[str, str], list[Mapping[str, Any]]]:
     """Documents by workspace and add-on, the first generation first."""
     found: dict[tuple[str, str], list[Mapping[str, Any]]] = defaultdict(list)
     for one in sorted(evidence.documents, key=lambda each: int(each["generation"])):
@@ -30,7 +30,7 @@ def _by_pair(evidence: Evidence) -> dict[tuple[str, str], list[Mapping[str, Any]
 
 def one_lives(evidence: Evidence) -> Iterator[Finding]:
     """One live installation per workspace and add-on at most, and one of each generation."""
-    for pair, documents in _by_pair(evidence).items():
+    for pair, documents in by_pair(evidence).items():
         alive = [one["_id"] for one in documents if one.get("live")]
         if len(alive) > 1:
             yield "doubled", "/".join(pair), f"alive are {alive}"
@@ -41,7 +41,7 @@ def one_lives(evidence: Evidence) -> Iterator[Finding]:
 
 def installed_was_confirmed(evidence: Evidence) -> Iterator[Finding]:
     """What is installed was confirmed by the add-on: it has answered 2xx to an INSTALLED of this installation."""
-    calls = _calls(evidence, "INSTALLED")
+    calls = calls_by_installation(evidence, "INSTALLED")
     for one in evidence.documents:
         if one["outcome"] == "installed" and not any(call.confirmed for call in calls[one["_id"]]):
             yield (
@@ -71,8 +71,8 @@ def ended_was_taken_back(evidence: Evidence) -> Iterator[Finding]:
 
     Where the next generation lives, its INSTALLED said the rest.
     """
-    installed, deleted = _calls(evidence, "INSTALLED"), _calls(evidence, "DELETED")
-    for documents in _by_pair(evidence).values():
+    installed, deleted = calls_by_installation(evidence, "INSTALLED"), calls_by_installation(evidence, "DELETED")
+    for documents in by_pair(evidence).values():
         for one in documents:
             seen = _perhaps_seen(installed[one["_id"]])
             if one["state"] not in ENDED or not seen or one["cleanup"] == "owed" or one.get("gave_up"):
@@ -86,8 +86,8 @@ def ended_was_taken_back(evidence: Evidence) -> Iterator[Finding]:
 
 def next_waits_for_the_last(evidence: Evidence) -> Iterator[Finding]:
     """No INSTALLED of a generation before the clean-up of the one before it was closed."""
-    installed, deleted = _calls(evidence, "INSTALLED"), _calls(evidence, "DELETED")
-    for documents in _by_pair(evidence).values():
+    installed, deleted = calls_by_installation(evidence, "INSTALLED"), calls_by_installation(evidence, "DELETED")
+    for documents in by_pair(evidence).values():
         for earlier, later in pairwise(documents):
             calls = installed[later["_id"]]
             if not calls or earlier.get("gave_up"):

@@ -19,6 +19,7 @@ def told(result: Result) -> str:
     """The whole of it in lines."""
     lines = [f"  {count:4} x {kind}" for kind, count in sorted(result.done.items())]
     lines += [f"  not run: {kind}: {why}" for kind, why in result.not_run.items()]
+    lines += [f"  never done: {kind}" for kind in result.never]
     failed = Counter(one.kind for one in result.deeds if one.failure)
     lines += [f"  could not be done: {kind} ({count} x)" for kind, count in failed.items()]
     lines += [f"  {count:6} x {answer}" for answer, count in result.answers.items()]
@@ -28,6 +29,12 @@ def told(result: Result) -> str:
     if len(result.violations) > SHOWN:
         lines.append(f"  and {len(result.violations) - SHOWN} violations more")
     return "\n".join([*lines, summary(result)])
+
+
+def good(result: Result, at_least: int) -> bool:
+    """Whether every promise was kept, in a run that shows something: of so many faults, and of each kind."""
+    short = bool(at_least) and (result.done.total() < at_least or bool(result.never))
+    return not (result.violations or result.left or short)
 
 
 def summary(result: Result) -> str:
@@ -52,6 +59,8 @@ def figures(result: Result) -> dict[str, Any]:
         "faults": result.done.total(),
         "kinds": len(result.done),
         "not_run": list(result.not_run),
+        "never": result.never,
+        "left": result.left,
         "seconds": round(result.seconds),
         **{name: verdicts[name] for name in ("lost", "doubled", "stranded", "broken")},
     }

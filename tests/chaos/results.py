@@ -1,4 +1,4 @@
-"""The rule about mails. See `checker`."""
+"""Rules about mails. See `checker`."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -33,3 +33,12 @@ def everybody_hears_once(evidence: Evidence) -> Iterator[Finding]:
             yield "lost", address, f"{len(missing)} results were never mailed, {counted} counted: {sorted(missing)[:5]}"
         if len(missing) < counted:
             yield "doubled", address, f"mails count {counted} results that they do not name, {len(missing)} are left"
+
+
+def nobody_else_hears(evidence: Evidence) -> Iterator[Finding]:
+    """The result of an installation is mailed to whoever asked for it, and to nobody else."""
+    askers = {one["_id"]: evidence.addresses.get(one["user_id"]) for one in evidence.documents}
+    for mail in evidence.mails:
+        for installation in mail.installations:
+            if askers.get(installation) != mail.to:
+                yield "broken", installation, f"its result was mailed to {mail.to}, who had not asked"

@@ -50,6 +50,8 @@ class Result:
     violations: list[Violation]
     deeds: list[Deed]
     not_run: dict[str, str]
+    never: list[str]
+    """Kinds that can run here and were wanted, and of which none was done."""
     left: dict[str, int]
     """What was still to come after the quiet time."""
     seconds: float
@@ -114,7 +116,8 @@ async def run(  # noqa: PLR0917 - one run, all of it
             await asyncio.to_thread(cluster.close)
     seconds = time.monotonic() - began
     answers = summary(load.asked)
-    return Result(seed, evidence, violations, nemesis.deeds, nemesis.not_run, left, seconds, answers)
+    never = sorted({kind.name for kind in able} - done(nemesis.deeds).keys())
+    return Result(seed, evidence, violations, nemesis.deeds, nemesis.not_run, never, left, seconds, answers)
 
 
 def fresh_seed() -> int:

@@ -27,7 +27,7 @@ def test_every_alert_asks_for_a_metric_of_ours() -> None:
 
 def test_every_alert_uses_labels_that_its_metric_has() -> None:
     for alert in ALERTS:
-        (name,) = re.findall(r"\bsouk_\w+", alert.expr)
+        (name,) = set(re.findall(r"\b(?:souk_\w+|up)\b", alert.expr))
         used = {label.strip() for group in re.findall(r"by \(([^)]*)\)", alert.expr) for label in group.split(",")}
         used |= set(re.findall(r"(\w+)=~?\"", alert.expr))
         assert used <= NAMES.get(name, NAMES.get(SUFFIXES.sub("", name), set())) | ADDED, alert.name

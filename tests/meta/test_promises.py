@@ -12,6 +12,7 @@ from services.notifier import api_downstream
 from services.notifier.domain import FEED_KEPT
 from shared.contracts import topics
 from shared.plumbing.state_relay import TOMBSTONE_AFTER
+from tests.chaos.checker import RULES
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = ("delivery-contract.md", "complaints.md")
@@ -48,6 +49,16 @@ def test_every_promise_names_tests_that_exist(page: str) -> None:
 
     assert len(_EVIDENCE.findall(text)) > 20
     assert unfounded(text, DOCS) == []
+
+
+def test_what_holds_whatever_fails_is_what_the_checker_of_chaos_checks() -> None:
+    text = (DOCS / "delivery-contract.md").read_text()
+    table = text.partition("## What holds whatever fails")[2].partition("\n## ")[0]
+    rows = [line.split(" | ") for line in table.splitlines() if line.startswith("| ") and "| rules |" not in line]
+    named = [re.findall(r"\*([a-z ]+)\*", rules) for _, rules, _ in rows]
+
+    assert all(named)
+    assert {name for names in named for name in names} <= {name.replace("_", " ") for name in RULES}
 
 
 def test_the_numbers_are_those_of_the_code() -> None:

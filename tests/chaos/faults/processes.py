@@ -17,15 +17,17 @@ from tests.debian import bring
 FREEZE_SECONDS = 30.0
 READY_SECONDS = 60.0
 FAILPOINT_SECONDS = 25.0
+AWAKE_SECONDS = 5.0
 CLOCK_SECONDS = 12.0
+WRITES = (failpoints.BEFORE_WRITE, failpoints.AFTER_WRITE)  # also in processes that have the API alone
 # What is sent is mostly cleared with the next write, and one group's batches are few.
 SELDOM = (failpoints.BEFORE_CLEARING, failpoints.AFTER_CLEARING, failpoints.BEFORE_COMMIT)
 OLDER_FIELDS = ("id", "label", "issuer", "client_id", "client_secret", "product", "trusted_email", "directory_token")
 UPGRADE_BASE = Path(__file__).parents[1] / "upgrade-base"
 
 
-def _worker_of(arena: Arena, service: str) -> str:
-    names = [one for one in arena.cluster.services if one.startswith(service) and "-api" not in one]
+def _process_of(arena: Arena, service: str, *, also_api: bool = False) -> str:
+    names = [one for one in arena.cluster.services if one.startswith(service) and (also_api or "-api" not in one)]
     return arena.random.choice(names)
 
 
@@ -64,24 +66,33 @@ async def freeze(arena: Arena) -> str:
 
 
 async def at_failpoint(place: str, arena: Arena) -> str:
-    """Dies by itself between two steps that belong together."""
-    mails = place in (failpoints.BEFORE_MAIL, failpoints.AFTER_MAIL)
-    services = ["auth", "catalog", "installer", "notifier"] if place == failpoints.BEFORE_COMMIT else ["installer"]
-    name = _worker_of(arena, "notifier" if mails else arena.random.choice(services))
+    """Killed, told to end or stopped for 30 s, exactly between two steps that belong together."""
+    service = "installer"
+    if place in (failpoints.BEFORE_MAIL, failpoints.AFTER_MAIL):
+        service = "notifier"
+    elif place == failpoints.BEFORE_COMMIT:
+        service = arena.random.choice(["auth", "catalog", "installer", "notifier"])
+    name = _process_of(arena, service, also_api=place in WRITES)
     count = 1 if place in SELDOM else arena.random.randint(1, 3)
+    (kind,) = arena.random.choices(["KILL", "TERM", "STOP"], [6, 2, 1])
     await arena.cluster.kill(name)
-    await arena.cluster.begin(name, {"FAILPOINT": f"{place}:{count}", "FAILPOINTS_ALLOWED": "yes"})
-    dying = asyncio.create_task(arena.cluster.gone(name, 2 * READY_SECONDS))
+    await arena.cluster.begin(name, {"FAILPOINT": f"{place}:{count}:{kind}", "FAILPOINTS_ALLOWED": "yes"})
+    struck = arena.cluster.stopped if kind == "STOP" else arena.cluster.gone
+    waiting = asyncio.create_task(struck(name, 2 * READY_SECONDS))
     chance = asyncio.create_task(_has_a_chance(arena, name))
-    await asyncio.wait([dying, chance], return_when=asyncio.FIRST_COMPLETED)
-    reached = dying.done() and dying.result()
+    await asyncio.wait([waiting, chance], return_when=asyncio.FIRST_COMPLETED)
+    reached = waiting.done() and waiting.result()
     chance.cancel()
+    if reached and kind == "STOP":
+        await asyncio.sleep(FREEZE_SECONDS)
+        await arena.cluster.signal(name, signal.SIGCONT)
+        await asyncio.sleep(AWAKE_SECONDS)  # what it believes to own still, it tries to go on with
     await arena.cluster.kill(name)
-    await dying
+    await waiting
     await _back(arena, name)
     if not reached:
         raise TimeoutError(f"{name} did not come to pass {count} in time")
-    return f"{name}, pass {count}"
+    return f"{name}, pass {count}, SIG{kind}"
 
 
 async def _has_a_chance(arena: Arena, name: str) -> None:
@@ -160,7 +171,7 @@ KINDS = (
     Kind("kill -9 a service", "processes", kill),
     Kind("SIGTERM a service", "processes", terminate),
     Kind("SIGSTOP a service for 30 s", "processes", freeze, most=5),
-    *(Kind(f"die at {place}", "processes", partial(at_failpoint, place)) for place in failpoints.NAMES),
+    *(Kind(f"struck at {place}", "processes", partial(at_failpoint, place)) for place in failpoints.NAMES),
     Kind("clock 10 min ahead", "processes", partial(wrong_clock, 10), _lacks_faketime),
     Kind("clock 10 min behind", "processes", partial(wrong_clock, -10), _lacks_faketime),
     Kind("rolling restart with older code", "processes", older_release, _lacks_older, most=1),

@@ -197,6 +197,12 @@ async def test_an_operators_notice_hides_the_outage_and_does_not_end_it(outage: 
     assert record is not None
     assert (record[1]["cause"], record[1]["text"]) == ("operator", "We move.")
 
+    cleared = await souk.client.delete(f"{V1}/notices/{SCOPE}", headers=operator)
+    (below,) = (await souk.client.get(f"{V1}/notices", params={"addon": ADDON})).json()
+    assert (cleared.status_code, below["cause"], below["notice_id"]) == (204, "outage", f"{ADDON}:1")
+    await souk.client.delete(f"{V1}/notices/{SCOPE}", headers=operator)
+    assert (await souk.client.get(f"{V1}/notices", params={"addon": ADDON})).json() == []
+
 
 async def test_many_operators_at_once_lose_no_version(outage: Outage) -> None:
     souk, operator = outage.souk, outage.souk.headers(Person(), "operator")

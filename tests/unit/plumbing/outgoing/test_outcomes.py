@@ -2,9 +2,11 @@
 
 import asyncio
 import gzip
+import time
 
 import pytest
 
+from shared.plumbing import outgoing
 from shared.plumbing.outgoing import OutcomeUnknown, OutgoingClient
 from tests.unit.plumbing.outgoing.servers import OK, Server, at, call, failure
 
@@ -44,6 +46,21 @@ async def test_a_server_that_never_answers_may_have_seen_it(client: OutgoingClie
     assert isinstance(failed, OutcomeUnknown)
     assert failed.reason == "timeout"
     assert len(server.requests) == 1
+
+
+async def test_whoever_sleeps_over_the_deadline_does_not_blame_the_server(
+    client: OutgoingClient, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(outgoing, "_STALLED_SECONDS", 0.3)
+
+    async def stop_the_process(_: asyncio.StreamWriter) -> None:
+        time.sleep(0.8)  # noqa: ASYNC251 - as SIGSTOP does: nothing runs meanwhile
+
+    server.script = stop_the_process
+    failed = await failure(client, at(server), deadline=0.2)
+    assert isinstance(failed, OutcomeUnknown)
+    assert failed.reason == "stalled"
+    assert failed.reason in outgoing.OUR_SIDE
 
 
 async def test_a_server_that_drips_its_headers_costs_the_deadline(client: OutgoingClient, server: Server) -> None:

@@ -29,7 +29,7 @@ keeps its own:
 
     python -m services.<name> dead-letters list [--reason schema] [--topic …] [--status any]
     python -m services.<name> dead-letters show ID
-    python -m services.<name> dead-letters replay [ID …] [--type WorkspaceChanged]
+    python -m services.<name> dead-letters replay ID … | --type WorkspaceChanged | --all
     python -m services.<name> dead-letters discard [ID …] --because "a stranger's test"
 
 The same stands under `/api/<name>/v1/operator/dead-letters`. A replay runs the normal handler. It may be done at any

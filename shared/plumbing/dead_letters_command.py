@@ -15,6 +15,7 @@ from shared.plumbing.service import Service
 
 BY = "command"
 FILTERS = ("group", "topic", "reason", "type", "key", "since", "before")
+_SAY_WHICH = f"name ids, or at least one of --{', --'.join(FILTERS)}: all of them is not meant by saying nothing"
 _STATUSES = ("open", "replayed", "superseded", "discarded", "any")
 
 
@@ -27,6 +28,7 @@ def add_dead_letters(commands: Any) -> None:
         added.add_argument(f"--{name}", help=f"only dead letters with this {name}")
     added.add_argument("--status", choices=_STATUSES, default="open", help="for list; the others take open ones")
     added.add_argument("--limit", type=int, default=100, help="for list: at most so many, newest first")
+    added.add_argument("--all", action="store_true", help="for replay: all that are open")
     added.add_argument("--because", help="why they are discarded")
 
 
@@ -44,6 +46,8 @@ async def dead_letters(service: Service, args: argparse.Namespace) -> None:
         case "show":
             print_json([found for one in args.id if (found := await desk.letters.find(one))])
         case "replay":
+            if not (args.id or args.all or which.query()):
+                sys.exit(_SAY_WHICH)
             ids = args.id or await desk.letters.open_ids(which.query(), 0)
             results = {one: await desk.replay(one, BY) for one in ids}
             print_json({**Counter(results.values()), "letters": results})
@@ -57,5 +61,5 @@ async def _discard(letters: DeadLetters, which: Which, args: argparse.Namespace)
     if args.id:
         return await letters.discard_ids(args.id, args.because, by=BY)
     if not which.query():
-        sys.exit(f"name ids, or at least one of --{', --'.join(FILTERS)}: all of them is not meant by saying nothing")
+        sys.exit(_SAY_WHICH)
     return await letters.discard(which.query(), args.because, by=BY)

@@ -60,6 +60,9 @@ def test_a_record_that_met_a_bug_is_replayed_once_by_whoever_comes_first(marketp
     assert json.loads(ran.stdout)["letters"] == {letters[0]: "closed", letters[1]: "superseded"}
     assert again == first
     assert operator.call("GET", path("notifier", letters[1]))["closed_by"] == "command"
+    nothing_said = marketplace.stack.run("notifier", "dead-letters", "replay")
+    assert nothing_said.returncode != 0
+    assert "name ids" in nothing_said.stderr
 
 
 def _letter(marketplace: Marketplace, workspace: str, version: int) -> str:

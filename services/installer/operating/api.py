@@ -27,7 +27,11 @@ class Listing(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    show: Show = Field("pending", description="`given-up`: clean-ups that the add-on never confirmed")
+    show: Show | None = Field(
+        None,
+        description="`given-up`: clean-ups that the add-on never confirmed. Else `pending`, or `failed` with its "
+        "state or a reason",
+    )
     state: State | None = None
     reason: FailureReason | None = None
     waiting_for: WaitingFor | None = None
@@ -57,7 +61,7 @@ def router(
         """Unfinished or failed installations of everybody: the oldest first, of what is over the newest."""
         now = clock.now()
         asked = Filter(
-            show=which.show,
+            show=which.show or ("failed" if which.reason or which.state is State.FAILED else "pending"),
             state=which.state,
             reason=which.reason,
             waiting_for=which.waiting_for,

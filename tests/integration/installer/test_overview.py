@@ -152,6 +152,8 @@ async def test_the_overview_tells_of_every_trouble_and_costs_little(desk: Desk) 
         ({"show": "clean-up"}, ["owed"]),
         ({"show": "given-up"}, ["given-up"]),
         ({"show": "failed"}, ["refused"]),
+        ({"state": "FAILED"}, ["refused"]),
+        ({"reason": "addon-refused"}, ["refused"]),
         ({"show": "failed", "reason": "cancelled"}, []),
         ({"show": "failed", "side": "addon"}, ["refused"]),
     ],

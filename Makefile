@@ -76,7 +76,7 @@ chaos: ## hurt everything under load and look whether an install was lost, doubl
 
 chaos-long: ## the same with 10,000 installs and 200 faults (SEED=n)
 	@LOCAL_KAFKA=apache $(LOCAL) setup
-	$(VENV)/python -m tests.chaos --installs 10000 --rate 4.5 --faults 240 --at-least 200 --minutes 38 $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(VENV)/python -m tests.chaos --installs 10000 --rate 5.5 --faults 240 --at-least 200 --minutes 39 $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 operator: ## make somebody an operator of the running stack (EMAIL=ada@example.org)
 	@$(if $(EMAIL),,$(error Whom? make operator EMAIL=ada@example.org))

@@ -4,9 +4,10 @@ import asyncio
 import json
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from random import Random
+from typing import Any
 
 import aiohttp
 
@@ -18,6 +19,7 @@ ANSWER_SECONDS = 15.0
 REPEAT_SECONDS = 240.0  # longer than any fault
 FOLLOW_SECONDS = 60.0
 UNANSWERED = frozenset({502, 503, 504})
+TAKEN = "already-installed"
 ACCEPTED, UNAUTHORIZED, NOT_FOUND, TOO_MANY = 202, 401, 404, 429
 
 
@@ -56,7 +58,6 @@ class Load:
         async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session, asyncio.TaskGroup() as tasks:
             while not (self._over.is_set() or (self._enough.is_set() and self.begun >= installs)):
                 if self._free:
-                    self.begun += 1
                     tasks.create_task(self._life(session, self._free.pop(), self._random.random()))
                 elif self._kept:  # everything is installed somewhere: what was kept longest makes room
                     tasks.create_task(self._make_room(session, *self._kept.pop(0)))
@@ -72,10 +73,15 @@ class Load:
 
     async def _life(self, session: aiohttp.ClientSession, pair: Pair, fate: float) -> None:
         """One install, and what its admin does about it."""
-        installation = await self._install(session, pair, repeat=fate > 0.9)
-        if not installation:
-            self._free.insert(0, pair)
+        asked = await self._install(session, pair, repeat=fate > 0.9)
+        if asked is None or asked.status != ACCEPTED:
+            if asked is not None and asked.installation:  # it lives there already, for all that was not answered
+                self._kept.append((pair, asked.installation))
+            else:
+                self._free.insert(0, pair)
             return
+        self.begun += 1
+        installation = asked.installation
         if fate < 0.08:
             await asyncio.sleep(fate * 20)
             await self._change(session, pair, "POST", installation, "cancel")
@@ -86,7 +92,6 @@ class Load:
             removed = await self._change(session, pair, "DELETE", installation, "uninstall")
             outcome = "failed" if removed else outcome
             if removed and fate < 0.25 and not self._over.is_set():
-                self.begun += 1
                 await self._life(session, pair, self._random.random())
                 return
         if outcome == "installed":
@@ -98,8 +103,8 @@ class Load:
         await self._change(session, pair, "DELETE", installation, "uninstall")
         self._free.insert(0, pair)
 
-    async def _install(self, session: aiohttp.ClientSession, pair: Pair, *, repeat: bool) -> str:
-        """Ask until there is an answer, always with the same key, as a client should. Returns the id, if accepted."""
+    async def _install(self, session: aiohttp.ClientSession, pair: Pair, *, repeat: bool) -> Asked | None:
+        """Ask until there is an answer, always with the same key, as a client should. Returns the last one, if any."""
         key = secrets.token_hex(16)
         body: dict[str, object] = {"workspace_id": pair.workspace, "addon_key": pair.addon, "acknowledge": ["region"]}
         end = time.monotonic() + REPEAT_SECONDS
@@ -107,12 +112,12 @@ class Load:
             asked = await self._ask(session, pair, "POST", "", "install", key=key, body=body)
             if asked.status == ACCEPTED:
                 if not repeat:
-                    return asked.installation
+                    return asked
                 repeat = False
             elif asked.status not in (UNKNOWN, UNAUTHORIZED, NOT_FOUND, TOO_MANY):
-                return ""
+                return asked
             await asyncio.sleep(0.5 + self._random.random())
-        return ""
+        return None
 
     async def _change(
         self, session: aiohttp.ClientSession, pair: Pair, method: str, installation: str, what: str
@@ -164,7 +169,7 @@ class Load:
                 if answer.status not in UNANSWERED:
                     said = json.loads(text)
                     status, slug = answer.status, str(said.get("slug", ""))
-                    installation = installation or (str(said.get("id", "")) if status == ACCEPTED else "")
+                    installation = installation or _named(said, status)
         except (aiohttp.ClientError, TimeoutError, ValueError, OSError):
             status = UNKNOWN
         asked = Asked(what, pair.admin.user_id, status, installation, key, slug, time.monotonic())
@@ -180,6 +185,14 @@ class Load:
                 if time.monotonic() > person._token_until:
                     await asyncio.to_thread(_log_in, admin)
         return person.token
+
+
+def _named(said: Mapping[str, Any], status: int) -> str:
+    """The installation of an answer: the one that was accepted, or the one that is in its place."""
+    if status == ACCEPTED:
+        return str(said["id"])
+    href = (said.get("next") or {}).get("href") or ""
+    return str(href).rpartition("/installations/")[2] if said.get("slug") == TAKEN else ""
 
 
 def _log_in(admin: Admin) -> None:

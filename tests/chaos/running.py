@@ -37,7 +37,7 @@ class Size:
     seconds: float
     large: bool = True
     admins: int = 4
-    workspaces: int = 60
+    workspaces: int = 120
     addons: int = 8
 
 

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterator
 
+from shared.contracts.topics import INSTALLER_INSTALLATIONS
 from tests.chaos.evidence import Evidence
 from tests.chaos.pairs import ENDED, by_pair, calls_by_installation
 
@@ -50,10 +51,10 @@ def nothing_is_taken_from_the_living(evidence: Evidence) -> Iterator[Finding]:
 def a_pair_has_one_partition(evidence: Evidence) -> Iterator[Finding]:
     """All events of an add-on in a workspace are in one partition, whatever the generation."""
     pairs = {one["_id"]: (one["workspace_id"], one["addon_key"]) for one in evidence.documents}
-    found: dict[tuple[str, str, str], set[int]] = defaultdict(set)
+    found: dict[tuple[str, str], set[int]] = defaultdict(set)
     for one in evidence.told:
-        if one.installation in pairs:
-            found[(one.topic, *pairs[one.installation])].add(one.partition)
-    for (topic, *pair), partitions in found.items():
+        if one.topic == INSTALLER_INSTALLATIONS.name and one.installation in pairs:
+            found[pairs[one.installation]].add(one.partition)
+    for pair, partitions in found.items():
         if len(partitions) > 1:
-            yield "broken", "/".join(pair), f"on the partitions {sorted(partitions)} of {topic}"
+            yield "broken", "/".join(pair), f"on the partitions {sorted(partitions)}"

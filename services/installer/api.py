@@ -111,10 +111,13 @@ def router(asking: Asking, access: Access, store: InstallationStore, changes: Ra
 
     @api.get("/{installation_id}", responses=problems(*refusals.SIGNED_IN, "404 installation-not-found"))
     async def read_installation(installation_id: Id, user: CurrentUser) -> InstallationDetail:
-        """One installation with its timeline: for members of its workspace, its add-on's publisher, and operators."""
-        one = await access.seen(installation_id, user)
+        """One installation with its timeline: for members of its workspace, its add-on's publisher, and operators.
+
+        What the add-on answered to each attempt is not for plain members.
+        """
+        one, closely = await access.seen_closely(installation_id, user)
         older = await store.older_history(one.id) if one.steps > len(one.history) else []
-        return InstallationDetail(**showing.detail(one, older))
+        return InstallationDetail(**showing.detail(one, older, closely=closely))
 
     @api.post("/{installation_id}/cancel", status_code=202, responses=problems(*_CHANGE_PROBLEMS, "409 not-pending"))
     async def cancel_installation(installation_id: Id, user: CurrentUser, request: Request) -> InstallationView:

@@ -116,6 +116,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         routers=[
             *routers(
                 *(store, known, health),
+                addons=addons,
                 keys=keys,
                 rotations=rotations,
                 signer=signer,

@@ -40,7 +40,7 @@ class InputGuard:
         if length.isdigit() and int(length) > self._max_body:
             raise self._too_large()
         body: bytes | None = await self._read(receive)
-        if b"json" in headers.get(b"content-type", b"") and _SUSPICIOUS.search(body or b""):
+        if b"json" in headers.get(b"content-type", b"").lower() and _SUSPICIOUS.search(body or b""):
             _check_text(body or b"")
 
         async def replay() -> Message:

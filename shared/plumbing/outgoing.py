@@ -41,6 +41,7 @@ __all__ = [
 # Below the 5 s after which common servers close an idle connection, so that we seldom write into one being closed.
 _KEEP_ALIVE_SECONDS = 4.0
 _DNS_CACHE_SECONDS = 10
+_INTERIM_MOST = 5
 # A deadline that is noticed so late was not noticed at all for a while: this process was stopped, or is far too busy,
 # and may have slept over the answer.
 _STALLED_SECONDS = 2.0
@@ -91,6 +92,28 @@ class _Request(aiohttp.ClientRequest):
                 raise
         attempt.sent = True
         return await super().send(conn)
+
+
+class _Response(aiohttp.ClientResponse):
+    """One whose server may say *wait* (1xx) a few times only: reading them for ever would cost us and not them."""
+
+    async def start(self, connection: Any) -> "_Response":
+        protocol, left = connection.protocol, _INTERIM_MOST
+        read = protocol.read
+
+        async def counted() -> Any:
+            nonlocal left
+            if left == 0:
+                raise aiohttp.ClientPayloadError("too many interim responses")
+            left -= 1
+            return await read()
+
+        protocol.read = counted
+        try:
+            await super().start(connection)
+        finally:
+            del protocol.read
+        return self
 
 
 class OutgoingClient:
@@ -182,6 +205,7 @@ class OutgoingClient:
                 headers=self._headers,
                 cookie_jar=aiohttp.DummyCookieJar(),
                 request_class=_Request,
+                response_class=_Response,
                 auto_decompress=False,
                 trust_env=False,
             )

@@ -165,7 +165,9 @@ class AddOnKeys:
 
     async def read_again(self, addon_key: str) -> AddOnSecrets:
         """As `assigned`, past what is in memory."""
-        self._assigned.pop(addon_key, None)
+        if remembered := self._assigned.get(addon_key):
+            # Old rather than gone: others are just now counting on what they have seen there.
+            self._assigned[addon_key] = (remembered[0], float("-inf"))
         return (await self.assigned([addon_key]))[addon_key]
 
     @property

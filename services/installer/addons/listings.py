@@ -34,6 +34,12 @@ class AddOns:
             await self._read(missing)
         return {key: self._known[key][0] for key in wanted if key in self._known}
 
+    async def newest(self, addon_key: str) -> AddOnNow | None:
+        """As `now`, past what is in memory."""
+        await self._read([addon_key])
+        found = self._known.get(addon_key)
+        return None if found is None else found[0]
+
     async def _read(self, keys: list[str]) -> None:
         documents = await self._projection.find({"_id": {"$in": keys}, "deleted": {"$ne": True}}).to_list()
         secrets = await self._keys.assigned(document["_id"] for document in documents)

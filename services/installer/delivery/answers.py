@@ -99,7 +99,7 @@ def _retry_after(headers: Mapping[str, str], now: datetime) -> timedelta | None:
         return timedelta(seconds=int(text))
     try:
         at = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     pause = at.replace(tzinfo=at.tzinfo or UTC) - now
     return pause if timedelta(0) < pause < timedelta(days=30) else None

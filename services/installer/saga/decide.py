@@ -10,9 +10,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from services.installer.domain import ENDED, SETTINGS_LIMIT, Check, Installation, installation_id
-from services.installer.saga import checking, delivering, ending, events
+from services.installer.saga import checking, delivering, ending, events, moving
 from services.installer.saga.draft import Draft, Step
 from services.installer.saga.inputs import (
+    BaseUrlMoved,
     CallReported,
     CancelAsked,
     Checked,
@@ -22,6 +23,7 @@ from services.installer.saga.inputs import (
     Input,
     InstallAsked,
     InstalledLate,
+    ManifestApplied,
     RedeliveryAsked,
     RetryAsked,
     SettingsChanged,
@@ -146,6 +148,8 @@ _DECIDE: Mapping[type[Any], Callable[[Draft, Any], Verdict]] = {
     UninstallAsked: ending.uninstall,
     WorkspaceGone: lambda draft, _: ending.workspace_gone(draft),
     RedeliveryAsked: ending.redeliver,
+    ManifestApplied: moving.apply_manifest,
+    BaseUrlMoved: moving.move_base_url,
     SettingsChanged: _settings_changed,
     SuccessorWaits: lambda draft, _: ending.successor_waits(draft),
     InstalledLate: ending.installed_late,

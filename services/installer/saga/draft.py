@@ -33,6 +33,9 @@ class Step(StrEnum):
     `unreported` is the result of one that nobody waits for any more; if it reports after all, it stands here again.
     """
     RETRY_ASKED = "retry_asked"
+    MANIFEST_APPLIED = "manifest_applied"
+    """`text`: from which version to which."""
+    BASE_URL_MOVED = "base_url_moved"
     CALL_ADDED = "call_added"
     """`kind number`: a clean-up or a redelivery."""
     CALL_CLOSED = "call_closed"

@@ -223,11 +223,11 @@ def redeliver(draft: Draft, message: RedeliveryAsked) -> Verdict:
         return Verdict.NOT_ALLOWED if pressed else Verdict.UNCHANGED
     if message.nonce is not None:
         one.applied = (*one.applied, message.nonce)[-APPLIED_LIMIT:]
-    _call_again(draft, message.cause)
+    call_again(draft, message.cause)
     return Verdict.APPLIED
 
 
-def _call_again(draft: Draft, cause: str) -> None:
+def call_again(draft: Draft, cause: str) -> None:
     one, deadline = draft.one, draft.one.deadline
     draft.lose_flight()
     add_call(draft, Kind.INSTALLED, cause=cause)
@@ -244,7 +244,7 @@ def _rekey(draft: Draft, cause: str, kid: str) -> Verdict:
     one.tokens = replace(one.tokens, kid=kid)
     if one.state in (State.INSTALLED, State.DELIVERING):
         if one.snapshot is not None and one.snapshot.declares(Kind.INSTALLED):
-            _call_again(draft, cause)
+            call_again(draft, cause)
     elif one.call is not None:
         one.calls += 1  # other bytes, so another call, when its turn comes
         one.call = replace(one.call, number=one.calls, created_at=draft.now, attempt=0)

@@ -176,6 +176,23 @@ class RedeliveryAsked:
 
 
 @dataclass(frozen=True, slots=True)
+class ManifestApplied:
+    """Somebody lets a newer manifest of the add-on count for what is installed."""
+
+    snapshot: Snapshot
+    name: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BaseUrlMoved:
+    """An operator has the add-on called at another address."""
+
+    base_url: str
+    request_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SettingsChanged:
     """Values of structured settings, by setting id, checked against the manifest. Only an installed add-on has them."""
 
@@ -206,6 +223,8 @@ Input = (
     | UninstallAsked
     | WorkspaceGone
     | RedeliveryAsked
+    | ManifestApplied
+    | BaseUrlMoved
     | SettingsChanged
     | SuccessorWaits
     | InstalledLate
@@ -218,6 +237,8 @@ def cause_of(message: Input) -> str | None:
         case Checked():
             return message.message_id
         case CancelAsked() | RetryAsked() | UninstallAsked() | SettingsChanged() | RedeliveryAsked():
+            return message.request_id
+        case ManifestApplied() | BaseUrlMoved():
             return message.request_id
         case _:
             return None

@@ -42,6 +42,12 @@ _PLAIN = tuple(
 )
 _NAMES = tuple(field.name for field in fields(Installation))
 
+# Ids of settings are the publisher's words, and become keys: `$ref` beside `$id` would be read back as a reference.
+_ESCAPED = {"$": "%24", "%": "%25"}
+_WRITE: dict[str, Callable[[Any], Any]] = {
+    "settings": lambda values: {_ESCAPED.get(key[:1], key[:1]) + key[1:]: value for key, value in values.items()}
+}
+
 _READ: dict[str, Callable[[Any], Any]] = {
     "state": State,
     "outcome": Outcome,
@@ -63,6 +69,7 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "check": lambda part: _part(Check, part),
     "tokens": lambda part: _part(Tokens, part),
     "parked": tuple,
+    "settings": lambda values: {_unescaped(key): value for key, value in values.items()},
 }
 
 
@@ -80,7 +87,7 @@ def to_document(one: Installation) -> Document:
     """The whole document, for inserting it."""
     document: Document = {"_id": one.id, "version": one.version}
     for name in (*_PLAIN, *_PARTS, *_GROWING, "loose"):
-        value = _written(getattr(one, name))
+        value = _field(name, getattr(one, name))
         if value is not None and (name != "live" or value):
             document[name] = value
     return document
@@ -96,7 +103,7 @@ def changes(before: Installation, after: Installation) -> tuple[Document, list[s
             if new is None or (name == "live" and not new):
                 gone.append(name)
             else:
-                found[name] = _written(new)
+                found[name] = _field(name, new)
     for name in _PARTS:
         old, new = getattr(before, name), getattr(after, name)
         if new is old:
@@ -122,6 +129,17 @@ def _part_changes(name: str, old: Any, new: Any, found: Document, gone: list[str
 
 def _part(cls: type[Any], part: Mapping[str, Any]) -> Any:
     return cls(**{name: part[name] for name in _PART_FIELDS[cls] if name in part})
+
+
+def _field(name: str, value: Any) -> Any:
+    return _WRITE[name](value) if name in _WRITE and value is not None else _written(value)
+
+
+def _unescaped(key: str) -> str:
+    for letter, escaped in _ESCAPED.items():
+        if key.startswith(escaped):
+            return letter + key[len(escaped) :]
+    return key
 
 
 def _written(value: Any) -> Any:

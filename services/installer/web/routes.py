@@ -10,12 +10,13 @@ from services.installer.addons import keys_api, rotation_api
 from services.installer.addons.access import AddOnAccess
 from services.installer.addons.desk import AddOnDesk
 from services.installer.addons.keys import AddOnKeys
+from services.installer.addons.listings import AddOns
 from services.installer.addons.rotation_store import RotationStore
 from services.installer.delivery.health import Availability
 from services.installer.delivery.prepared import Signer
 from services.installer.known import Known
 from services.installer.store import InstallationStore
-from services.installer.web import deliveries, preflight_api
+from services.installer.web import deliveries, moving_api, preflight_api
 from services.installer.web.access import Access
 from services.installer.web.asking import Asking
 from services.installer.web.preflight_desk import PreflightDesk
@@ -34,6 +35,7 @@ def routers(
     known: Known,
     availability: Availability,
     *,
+    addons: AddOns,
     keys: AddOnKeys,
     rotations: RotationStore,
     signer: Signer,
@@ -47,6 +49,7 @@ def routers(
     changes = RateLimit(changes_per_minute / 60, 10 * changes_per_minute, time.monotonic)
     return [
         api.router(Asking(store, reads, availability), access, store, changes),
+        moving_api.router(access, store, addons, changes),
         deliveries.router(access, store, changes, RateLimit(*REDELIVERIES, time.monotonic)),
         preflight_api.router(PreflightDesk(reads, store, availability), access, availability),
         keys_api.router(keys, access),

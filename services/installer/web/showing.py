@@ -3,6 +3,7 @@
 from typing import Any
 
 from services.installer.domain import Installation, Kind
+from services.installer.saga.draft import Step
 from services.installer.web.views import PATH, TimelineEntry
 from shared.contracts.installer import State
 from shared.contracts.reasons import SCREEN_OF, Screen, Side, WaitingFor
@@ -27,6 +28,7 @@ def installation(one: Installation) -> dict[str, Any]:
         "requested_by": one.user_id,
         "state": one.state,
         "outcome": one.outcome,
+        "manifest_version": None if one.snapshot is None else one.snapshot.manifest_version,
         "cleanup": one.cleanup,
         "cleanup_given_up": one.gave_up,
         "reason": one.reason,
@@ -46,10 +48,16 @@ def installation(one: Installation) -> dict[str, Any]:
     }
 
 
-def detail(one: Installation, older: list[dict[str, Any]]) -> dict[str, Any]:
-    """The fields of `InstallationDetail`; `older` are the steps that no longer fit into the installation."""
+def detail(one: Installation, older: list[dict[str, Any]], *, closely: bool) -> dict[str, Any]:
+    """The fields of `InstallationDetail`; `older` are the steps that no longer fit into the installation.
+
+    What the add-on answered to an attempt is there only for whoever looks `closely`.
+    """
     steps = {entry["n"]: entry for entry in (*older, *one.history)}
-    return {**installation(one), "timeline": [_entry(steps[n]) for n in sorted(steps)]}
+    timeline = [_entry(steps[n]) for n in sorted(steps)]
+    if not closely:
+        timeline = [{**entry, "detail": None} if entry["what"] == Step.ATTEMPT else entry for entry in timeline]
+    return {**installation(one), "timeline": timeline}
 
 
 def screen(one: Installation) -> Screen | None:

@@ -39,6 +39,7 @@ _EXAMPLE: dict[str, Any] = {
     "addon_name": "Timer",
     "generation": 1,
     "requested_by": "65f1c0ffee0123456789bbbb",
+    "manifest_version": 1,
     "state": "DELIVERING",
     "outcome": "pending",
     "cleanup": "none",
@@ -71,6 +72,7 @@ class InstallationView(_View):
     addon_name: str
     generation: int = Field(description="Counts the installations of this add-on in this workspace from 1")
     requested_by: str
+    manifest_version: int | None = Field(description="The add-on's manifest that counts; null before delivering")
     state: State
     outcome: Outcome
     cleanup: Cleanup = Field(description="Whether the add-on still has to be told DELETED")

@@ -12,6 +12,7 @@ import pytest
 
 from services.installer.addons.addresses import address_book
 from services.installer.addons.keys import AddOnKeys
+from services.installer.addons.listings import AddOns
 from services.installer.addons.rotation_store import RotationStore
 from services.installer.delivery.prepared import Signer
 from services.installer.domain import Installation, Kind, Snapshot
@@ -255,6 +256,7 @@ async def installer(database: Database, mongo_url: str, clock: DatabaseClock) ->
         settings=platform,
         routers=routers(
             *(store, known, availability),
+            addons=AddOns(known.addons.collection, store, keys),
             keys=keys,
             rotations=RotationStore(database, Sealer(MASTER_KEY), clock),
             signer=signer,

@@ -5,6 +5,7 @@ import pymongo
 
 from services.installer.addons.addresses import address_book
 from services.installer.addons.keys import AddOnKeys
+from services.installer.addons.listings import AddOns
 from services.installer.addons.rotation_store import RotationStore
 from services.installer.delivery.prepared import Signer
 from services.installer.known import Known
@@ -38,6 +39,7 @@ async def test_every_route_answers_503_and_says_when_to_repeat(clock: DatabaseCl
         settings=platform,
         routers=routers(
             *(store, Known(database), FakeAvailability()),
+            addons=AddOns(database["addons"], store, keys),
             keys=keys,
             rotations=RotationStore(database, Sealer(MASTER_KEY), clock),
             signer=signer,

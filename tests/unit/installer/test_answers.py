@@ -79,6 +79,7 @@ def test_no_status_line(error: OutgoingError, result: Result, side: Side) -> Non
         ("-5", None),
         ("soon", None),
         ("9" * 30, None),
+        ("Mon, 01 Jan 2024 00:00:00 +99999999999999999999", None),
         ("", None),
         ("٣", None),
     ],

@@ -1,5 +1,6 @@
 """Installations as documents, and the updates between them."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -12,6 +13,7 @@ from services.installer.saga.inputs import (
     CheckSent,
     Due,
     Result,
+    SettingsChanged,
     Surroundings,
     Verdict,
 )
@@ -31,6 +33,17 @@ def test_null_is_absent_and_live_is_true_or_absent() -> None:
     story.when(CancelAsked(USER))
     assert "live" not in to_document(story.one)
     assert from_document(to_document(story.one)).live is False
+
+
+def test_settings_whose_ids_mean_something_to_the_database_are_only_settings() -> None:
+    story = Story().installed()
+    settings = {"$ref": "a", "$id": 1, "%24ref": 2, "a.$b": 3, "": 4}
+    story.when(SettingsChanged(settings))
+    stored = to_document(story.one)["settings"]
+    assert not [key for key in stored if key.startswith("$")]
+    assert from_document(to_document(story.one)).settings == settings
+    found, _ = changes(replace(story.one, settings=None), story.one)
+    assert found["settings"] == stored
 
 
 def test_fields_of_a_newer_release_are_ignored_and_survive() -> None:

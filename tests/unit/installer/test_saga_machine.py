@@ -15,11 +15,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, initialize, invar
 from services.installer.domain import Flight, Kind, webhook_id
 from services.installer.saga.inputs import (
     Answer,
+    BaseUrlMoved,
     CallReported,
     CancelAsked,
     Checked,
     CheckSent,
     InstalledLate,
+    ManifestApplied,
     RedeliveryAsked,
     Result,
     RetryAsked,
@@ -180,6 +182,20 @@ class InstallationMachine(RuleBasedStateMachine):
     @rule()
     def redelivered(self) -> None:
         self.story.when(RedeliveryAsked("operator"))
+        self._after()
+
+    @rule(hooks=st.sampled_from([("INSTALLED", "DELETED")] * 3 + [("INSTALLED",), ("DELETED",)]))
+    def a_newer_manifest_counts(self, hooks: tuple[str, ...]) -> None:
+        present = self.story.one.snapshot
+        if present is not None:
+            lifecycle = {hook: f"/{hook}" for hook in hooks}
+            newer = replace(present, manifest_version=present.manifest_version + 1, lifecycle=lifecycle)
+            self.story.when(ManifestApplied(newer, "newer"))
+            self._after()
+
+    @rule(host=st.sampled_from("abc"))
+    def called_elsewhere(self, host: str) -> None:
+        self.story.when(BaseUrlMoved(f"https://{host}.example"))
         self._after()
 
     @rule()

@@ -52,6 +52,7 @@ def test_a_fresh_request_says_what_it_waits_for_and_until_when() -> None:
         "addon_key": "timer",
         "addon_name": "Timer",
         "generation": 2,
+        "manifest_version": None,
         "requested_by": "c" * 24,
         "state": State.REQUESTED,
         "outcome": Outcome.PENDING,
@@ -150,8 +151,10 @@ def test_the_timeline_is_whole_and_in_order_whatever_was_moved_out() -> None:
             "text": "oops",
         },
     ]
-    detail = showing.detail(changed(history=tuple(steps[2:]), steps=4), [steps[1], steps[0], steps[2]])
-    shown = InstallationDetail(**detail).timeline
+    one, older = changed(history=tuple(steps[2:]), steps=4), [steps[1], steps[0], steps[2]]
+    shown = InstallationDetail(**showing.detail(one, older, closely=True)).timeline
+    from_afar = InstallationDetail(**showing.detail(one, older, closely=False)).timeline
+    assert [entry.detail for entry in from_afar] == [None] * 4, "what the add-on answered is not for plain members"
     assert [entry.n for entry in shown] == [1, 2, 3, 4]
     assert (shown[1].source, shown[1].target, shown[1].side) == (State.REQUESTED, State.CHECKING, None)
     assert (shown[2].waiting_for, shown[2].side) == (WaitingFor.ADDON, Side.ADDON)

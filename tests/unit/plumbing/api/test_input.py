@@ -161,6 +161,12 @@ async def test_text_that_is_no_text_is_refused_with_its_place(
     assert [(error["field"], error["rule"]) for error in document["errors"]] == [(field, "text")]
 
 
+async def test_text_is_looked_at_however_the_type_of_the_body_is_written(client: httpx.AsyncClient) -> None:
+    headers = {"content-type": "application/JSON"}
+    response = await client.post("/orders/s1", content=rb'{"name": "a\u0000b"}', headers=headers)
+    problem(response, 422, "invalid-request")
+
+
 async def test_looking_for_text_that_is_no_text_takes_memory_in_proportion_to_the_body(
     client: httpx.AsyncClient,
 ) -> None:

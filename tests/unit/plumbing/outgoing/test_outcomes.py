@@ -63,6 +63,16 @@ async def test_whoever_sleeps_over_the_deadline_does_not_blame_the_server(
     assert failed.reason in outgoing.OUR_SIDE
 
 
+async def test_a_server_may_say_wait_a_few_times_only(client: OutgoingClient, server: Server) -> None:
+    wait = b"HTTP/1.1 102 Processing\r\n\r\n"
+    server.script = server.answer(wait * 3 + OK)
+    assert (await call(client, at(server))).status == 200
+    server.script = server.answer(*[wait * 100] * 100_000)
+    failed = await failure(client, at(server), deadline=20)
+    assert isinstance(failed, OutcomeUnknown)
+    assert failed.reason == "bad-response"
+
+
 async def test_a_server_that_drips_its_headers_costs_the_deadline(client: OutgoingClient, server: Server) -> None:
     server.script = server.answer(b"HTTP/1.1 200 OK\r\n", *[b"X-A: b\r\n"] * 1000, pause=0.02)
     started = asyncio.get_running_loop().time()

@@ -23,6 +23,10 @@ _MAX_NUMBER = 2**53
 _SHORT = {topics.INSTALLER_INSTALLATIONS.name: "i", topics.NOTIFIER_NOTICES.name: "n"}
 
 
+REPLAYED = 99_999
+"""In the place of a partition, for what was set aside and comes late: readers are past its own offset by then."""
+
+
 def part_name(topic: str, partition: int) -> str:
     """The partition's name in the feed. Raises KeyError for a topic that the feed does not hold."""
     return f"{_SHORT[topic]}{partition}"

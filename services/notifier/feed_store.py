@@ -1,7 +1,7 @@
 """The stored feed, from which every replica serves every client (messaging §8).
 
 One consumer group fills it; `_id` is topic:partition:offset. Within a partition entries become visible in the
-order of their offsets, so a reader who has seen one has seen all before it.
+order of their offsets, so a reader who has seen one has seen all before it. What is replayed has a part of its own.
 """
 
 import contextlib
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from pymongo import IndexModel
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 
-from services.notifier.cursor import Cursor, part_name
+from services.notifier.cursor import REPLAYED, Cursor, part_name
 from services.notifier.domain import FEED_KEPT
 from shared.contracts.envelope import Envelope, Message
 from shared.plumbing.mongo import Database, Document, ensure_indexes, insert_in_order
@@ -28,10 +28,13 @@ def entry(envelope: Envelope[Message], audience: str, now: datetime) -> Document
     position = envelope.position
     if position is None:
         raise ValueError("only a received message has a position")
+    partition, offset = position.partition, position.offset
+    if position.replayed:
+        partition, offset = REPLAYED, int(now.timestamp() * 1_000_000)
     return {
         "_id": f"{position.topic}:{position.partition}:{position.offset}",
-        "part": part_name(position.topic, position.partition),
-        "offset": position.offset,
+        "part": part_name(position.topic, partition),
+        "offset": offset,
         "audience": audience,
         "event": {
             "id": envelope.id,

@@ -91,6 +91,8 @@ class Position:
     topic: str
     partition: int
     offset: int
+    replayed: bool = False
+    """It had been set aside, and comes long after what followed it."""
 
 
 @dataclass(frozen=True, slots=True)

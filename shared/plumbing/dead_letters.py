@@ -5,7 +5,7 @@ One document per (group, topic, partition, offset), so a batch that comes again 
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -234,6 +234,8 @@ async def _handle(document: Document, readers: Mapping[str, Subscription]) -> Ou
     envelope = from_record(restored(document), types)
     if envelope is None:
         return Outcome.IGNORED
+    if envelope.position is not None:
+        envelope = replace(envelope, position=replace(envelope.position, replayed=True))
     (outcome,) = await subscription.handle([envelope])
     return outcome
 

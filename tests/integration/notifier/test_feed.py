@@ -1,6 +1,7 @@
 """The feed in pages, and the snapshot for whoever has lost the thread."""
 
 import base64
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
@@ -40,6 +41,29 @@ async def test_the_feed_in_pages_is_the_stream(souk: Notifier) -> None:
     assert sorted(one["id"] for one in seen) == sorted(one.id for one in sent)
     assert [one["type"] for one in last.json()["events"]] == ["AddOnUninstalled"]
     assert last.json()["more"] is False
+
+
+async def test_what_was_set_aside_and_comes_late_is_not_missed_by_who_is_past_it(souk: Notifier) -> None:
+    ada, space = Person(), new_id()
+    await souk.tell(workspace(space, [], [ada]))
+    aside, after = [souk.envelope(installed(ada, space, "same"), seq=2) for _ in range(2)]
+    assert aside.position is not None
+    await souk.receive(after)
+    params = {"workspace": space}
+    first = (await souk.client.get(f"{V1}/feed", params=params, headers=souk.headers(ada))).json()
+    late = replace(aside, position=replace(aside.position, replayed=True))
+
+    await souk.receive(late)
+    await souk.receive(late)
+
+    following = {**params, "after": first["next"]}
+    second = (await souk.client.get(f"{V1}/feed", params=following, headers=souk.headers(ada))).json()
+    third = (
+        await souk.client.get(f"{V1}/feed", params={**params, "after": second["next"]}, headers=souk.headers(ada))
+    ).json()
+    assert [one["id"] for one in first["events"]] == [after.id]
+    assert [one["id"] for one in second["events"]] == [aside.id]
+    assert third["events"] == []
 
 
 async def test_the_snapshot_shows_what_lives_and_what_stands(souk: Notifier) -> None:

@@ -73,6 +73,7 @@ export const en = {
     back: "All add-ons",
     install: "Install",
     by: (name: string) => `By ${name}`,
+    runsAt: (host: string) => `Runs at ${host}`,
     about: "What it does",
     noText: "Its publisher has not said more.",
     permissions: "What it may do",

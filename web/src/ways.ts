@@ -31,11 +31,11 @@ export function wayBack(query: URLSearchParams): string | undefined {
   return ownPath(query.get("return_to"));
 }
 
-/** A path on this origin, or nothing. */
+/** The path of an address on this origin; of another one, nothing. */
 export function ownPath(given: string | null | undefined): string | undefined {
-  if (!given?.startsWith("/")) return undefined;
-  const url = URL.canParse(given, location.origin) ? new URL(given, location.origin) : undefined;
-  return url?.origin === location.origin ? url.pathname + url.search + url.hash : undefined;
+  if (!given || !URL.canParse(given, location.origin)) return undefined;
+  const url = new URL(given, location.origin);
+  return url.origin === location.origin ? url.pathname + url.search + url.hash : undefined;
 }
 
 /** An address that a publisher or operator gave, if it is one of the web or of a mailbox: `javascript:` is neither. */

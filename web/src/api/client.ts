@@ -1,7 +1,7 @@
 import createClient from "openapi-fetch";
 import { learnTime } from "./clock";
 import { NO_ANSWER, OFFLINE, Problem } from "./problem";
-import { bearer, renew } from "./session";
+import { bearer, recognised, renew } from "./session";
 import type { Paths } from "./types";
 
 const PATIENCE_MS = 30_000;
@@ -9,6 +9,7 @@ const RENEWED = new Set(["token-expired", "token-invalid"]);
 
 /** Every request to the services: with the session's token, once more with a new one if it was too old. */
 async function send(request: Request): Promise<Response> {
+  await recognised;
   const again = request.clone();
   const token = bearer();
   const answer = await attempt(request, token);

@@ -16,6 +16,12 @@ export const ended = signal(false);
 const CSRF = { "X-Souk-CSRF": "1" };
 const MARGIN_SECONDS = 20;
 
+let settle = () => {};
+/** Requests wait for it: what a visitor sees depends on who they are. */
+export const recognised = new Promise<void>((resolve) => {
+  settle = resolve;
+});
+
 let token = "";
 let goodUntil = 0; // by the monotonic clock, which nobody sets wrong
 let renewing: Promise<boolean> | undefined;
@@ -37,6 +43,7 @@ export async function freshBearer(): Promise<string> {
 /** Look who is here, as a page opens. */
 export async function recognise(): Promise<void> {
   await renew("");
+  settle();
 }
 
 /** Take what a log-in gave. */

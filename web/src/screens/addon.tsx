@@ -1,11 +1,12 @@
 import { api, take } from "../api/client";
+import { session } from "../api/session";
 import type { AddOnDetail } from "../api/types";
 import { useQuery } from "../hooks/query";
 import { text } from "../text";
 import { list } from "../text/format";
 import { AddOnIcon } from "../ui/addon-icon";
 import { ButtonLink } from "../ui/button";
-import { Bones, Failure, Loaded } from "../ui/failure";
+import { Bones, Failure } from "../ui/failure";
 import { Badge, Note } from "../ui/note";
 import { Page } from "../ui/page";
 import { Moment, Until } from "../ui/time";
@@ -50,7 +51,7 @@ export function AddOnPage({ addonKey }: { addonKey: string }) {
               {text.addon.install}
             </ButtonLink>
           )}
-          <Health addonKey={addon.key} />
+          <Health addon={addon} />
           <Facts addon={addon} />
         </aside>
       </div>
@@ -66,6 +67,7 @@ function Heading({ addon }: { addon: AddOnDetail }) {
         <span dir="auto">{addon.name}</span>
         <span class="row small soft plain-weight">
           {addon.publisher_name && <span dir="auto">{text.addon.by(addon.publisher_name)}</span>}
+          <span>{text.addon.runsAt(host(addon))}</span>
           {addon.visibility !== "public" && (
             <Badge icon="lock">{addon.visibility === "private" ? text.addon.private : text.addon.unlisted}</Badge>
           )}
@@ -75,33 +77,35 @@ function Heading({ addon }: { addon: AddOnDetail }) {
   );
 }
 
-function Health({ addonKey }: { addonKey: string }) {
-  const query = useQuery(`health ${addonKey}`, () =>
-    take(api.GET("/api/installer/v1/addons/{addon_key}/health", { params: { path: { addon_key: addonKey } } })),
+/** Whose server gets what the add-on may see. */
+function host(addon: AddOnDetail): string {
+  const given = String(addon.manifest.baseUrl ?? "");
+  return URL.canParse(given) ? new URL(given).host : given;
+}
+
+const STATUS = { ok: "available", unavailable: "down", recovering: "down" } as const;
+
+/** As the listing tells everybody; whoever is logged in learns of maintenance too, and when it is tried again. */
+function Health({ addon }: { addon: AddOnDetail }) {
+  const query = useQuery(session.value.is === "somebody" ? `health ${addon.key}` : undefined, () =>
+    take(api.GET("/api/installer/v1/addons/{addon_key}/health", { params: { path: { addon_key: addon.key } } })),
   );
+  const status = query.data?.status ?? STATUS[addon.health.status];
+  const well = status === "available";
   return (
     <section class="card stack tight">
       <h2>{text.addon.health}</h2>
-      <Loaded query={query} bones={{ size: "line" }}>
-        {(health) => (
-          <>
-            <p class="row">
-              <Badge
-                tone={health.status === "available" ? "good" : "warn"}
-                icon={health.status === "available" ? "check" : "tools"}
-              >
-                {text.addon.statuses[health.status]}
-              </Badge>
-            </p>
-            <p>{text.addon[health.status]}</p>
-            {health.retry_at && (
-              <p class="small soft">
-                {text.addon.retryAt} <Until at={health.retry_at} due={text.common.now} />
-              </p>
-            )}
-          </>
-        )}
-      </Loaded>
+      <p>
+        <Badge tone={well ? "good" : "warn"} icon={well ? "check" : "tools"}>
+          {text.addon.statuses[status]}
+        </Badge>
+      </p>
+      <p>{text.addon[status]}</p>
+      {query.data?.retry_at && (
+        <p class="small soft">
+          {text.addon.retryAt} <Until at={query.data.retry_at} due={text.common.now} />
+        </p>
+      )}
     </section>
   );
 }

@@ -9,7 +9,7 @@ import { useQuery } from "../hooks/query";
 import { text } from "../text";
 import { Button, ButtonLink } from "../ui/button";
 import { Note } from "../ui/note";
-import { here, outside, ways } from "../ways";
+import { here, outside, ownPath, ways } from "../ways";
 import { Helpful } from "./helpful";
 
 /** What is around every screen. */
@@ -36,10 +36,10 @@ function Header({ path }: { path: string }) {
     </Link>
   );
   return (
-    <header class="top">
+    <header class="masthead">
       <div class="wide row apart">
         <Link href={ways.home} class="brand">
-          <img src={outside(site.value?.logo_url) ?? "/favicon.svg"} alt="" width={28} height={28} />
+          <img src={ownPath(site.value?.logo_url) ?? "/favicon.svg"} alt="" width={28} height={28} />
           <span>{site.value?.product_name ?? text.home.title}</span>
         </Link>
         <nav class="row" aria-label={text.shell.nav}>
@@ -115,7 +115,7 @@ function Footer({ path }: { path: string }) {
   const mail = site.value?.support_email;
   const support = outside(site.value?.support_url) ?? outside(mail && `mailto:${mail}`);
   return (
-    <footer class="bottom">
+    <footer class="colophon">
       <div class="wide row apart top">
         <Helpful key={path} page={path} />
         <div class="row">

@@ -10,7 +10,7 @@ import { Confirm, Dialog } from "../ui/dialog";
 import { Loaded, Refusal } from "../ui/failure";
 import { Field } from "../ui/field";
 import { Form } from "../ui/form";
-import { Badge, Note } from "../ui/note";
+import { Note } from "../ui/note";
 import { codeBody } from "../ui/step-up";
 import { Moment } from "../ui/time";
 
@@ -34,16 +34,14 @@ export function TwoFactorSection({ user, back }: { user: User; back: string | un
       <Loaded query={query} bones={{ size: "line", count: 2 }}>
         {(found) => (
           <>
-            <p class="row">
-              <Badge tone={found.enabled ? "good" : "warn"} icon={found.enabled ? "shield" : "lock"}>
-                {found.enabled ? text.profile.twoFactorOn : text.profile.twoFactorOff}
-              </Badge>
+            <Note tone={found.enabled ? "good" : "warn"} icon={found.enabled ? "shield" : "lock"}>
+              <p>{found.enabled ? text.profile.twoFactorOn : text.profile.twoFactorOff}</p>
               {found.enabled_at && (
-                <span class="small soft">
+                <p class="small">
                   {text.profile.since} <Moment at={found.enabled_at} />
-                </span>
+                </p>
               )}
-            </p>
+            </Note>
             {found.enabled && <p class="small soft">{text.profile.codesLeft(found.recovery_codes_left)}</p>}
             {user.two_factor && !enrolling && back && (
               <Note tone="good">

@@ -20,6 +20,7 @@ export async function arrive(): Promise<void> {
   const atLogin = location.pathname === "/login" || location.pathname === "/signup";
   const given = Object.fromEntries(SPENT.map((name) => [name, query.get(name)]).filter(([, value]) => value));
   const return_to = (atLogin && wayBack(query)) || clean();
+  if (!atLogin && return_to !== here()) history.replaceState(history.state, "", return_to);
   try {
     const found = await take(
       api.GET("/api/auth/v1/arrival", {

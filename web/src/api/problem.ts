@@ -51,7 +51,8 @@ export class Problem extends Error {
 
   /** Whether the same request may succeed later without anybody's doing. */
   get passes(): boolean {
-    return this.slug === OFFLINE || this.slug === NO_ANSWER || this.status === 429 || this.status >= 500;
+    const late = this.status === 429 || this.status >= 500 || this.retryAfter !== undefined;
+    return this.slug === OFFLINE || this.slug === NO_ANSWER || late;
   }
 
   get fields(): FieldError[] {

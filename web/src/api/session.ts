@@ -15,6 +15,7 @@ export const ended = signal(false);
 
 const CSRF = { "X-Souk-CSRF": "1" };
 const MARGIN_SECONDS = 20;
+const AGAIN_MS = 5000;
 
 let settle = () => {};
 /** Requests wait for it: what a visitor sees depends on who they are. */
@@ -108,7 +109,10 @@ async function exchange(): Promise<boolean> {
 }
 
 function unknown(problem: Problem): boolean {
-  if (session.value.is === "unknown") session.value = { is: "unknown", problem };
+  if (session.value.is === "unknown") {
+    session.value = { is: "unknown", problem };
+    setTimeout(() => session.value.is === "unknown" && void renew(""), AGAIN_MS);
+  }
   return false;
 }
 

@@ -33,6 +33,7 @@ export function useQuery<T>(key: string | undefined, ask: () => Promise<T>): Que
     if (key === undefined) return;
     let current = true;
     let timer = 0;
+    const again = () => setTurn((n) => n + 1);
     setState((before) => ({ ...(before.key === key ? before : {}), key, loading: true }));
     asking.current().then(
       (data) => {
@@ -46,13 +47,15 @@ export function useQuery<T>(key: string | undefined, ask: () => Promise<T>): Que
         if (problem.passes) {
           const pause = Math.min(FIRST_PAUSE_S * 2 ** failures.current, LONGEST_PAUSE_S);
           failures.current += 1;
-          timer = window.setTimeout(() => setTurn((n) => n + 1), Math.max(pause, problem.retryAfter ?? 0) * 1000);
+          timer = window.setTimeout(again, Math.max(pause, problem.retryAfter ?? 0) * 1000);
+          window.addEventListener("online", again, { once: true });
         }
       },
     );
     return () => {
       current = false;
       clearTimeout(timer);
+      window.removeEventListener("online", again);
     };
   }, [key, turn]);
 

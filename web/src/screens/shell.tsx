@@ -8,6 +8,7 @@ import { arrive } from "../arrival";
 import { useQuery } from "../hooks/query";
 import { text } from "../text";
 import { Button, ButtonLink } from "../ui/button";
+import { Icon } from "../ui/icon";
 import { Note } from "../ui/note";
 import { here, outside, ownPath, ways } from "../ways";
 import { Helpful } from "./helpful";
@@ -30,6 +31,8 @@ export function Shell({ children }: { children: ComponentChildren }) {
 
 function Header({ path }: { path: string }) {
   const known = session.value;
+  const [open, setOpen] = useState(false);
+  useEffect(() => setOpen(false), [path]);
   const link = (href: string, label: string) => (
     <Link href={href} class="nav" aria-current={path === href ? "page" : undefined}>
       {label}
@@ -42,7 +45,11 @@ function Header({ path }: { path: string }) {
           <img src={ownPath(site.value?.logo_url) ?? "/favicon.svg"} alt="" width={28} height={28} />
           <span>{site.value?.product_name ?? text.home.title}</span>
         </Link>
-        <nav class="row" aria-label={text.shell.nav}>
+        <button type="button" class="button quiet menu-button" aria-expanded={open} onClick={() => setOpen(!open)}>
+          <Icon name={open ? "close" : "menu"} />
+          {text.shell.menu}
+        </button>
+        <nav class={open ? "row open" : "row"} aria-label={text.shell.nav}>
           {link(ways.home, text.shell.addons)}
           {known.is === "somebody" && link(ways.accounts, text.shell.accounts)}
           {link(ways.notices, text.shell.notices)}

@@ -32,6 +32,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
 function Header({ path }: { path: string }) {
   const known = session.value;
   const [open, setOpen] = useState(false);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another page closes it
   useEffect(() => setOpen(false), [path]);
   const link = (href: string, label: string) => (
     <Link href={href} class="nav" aria-current={path === href ? "page" : undefined}>

@@ -6,14 +6,12 @@ slow, huge or no picture at all costs one fetch of ours an hour, and nobody's pa
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
-from bson.binary import Binary
 
+from services.catalog.icon_store import Icon, IconStore
 from shared.plumbing.clock import Clock
-from shared.plumbing.mongo import Database, Document
 from shared.plumbing.outgoing import OutgoingClient, OutgoingError
 
 log = structlog.get_logger()
@@ -33,14 +31,6 @@ _BEGINNINGS: Mapping[bytes, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Icon:
-    """A picture and its media type."""
-
-    media_type: str
-    content: bytes
-
-
 def media_type(content: bytes) -> str | None:
     """What kind of picture the bytes are; None for everything else."""
     for beginning, kind in _BEGINNINGS.items():
@@ -54,8 +44,8 @@ def media_type(content: bytes) -> str | None:
 class Icons:
     """Fetches and keeps them."""
 
-    def __init__(self, database: Database, client: OutgoingClient, clock: Clock, deadline_seconds: float) -> None:
-        self._icons = database["icons"]
+    def __init__(self, store: IconStore, client: OutgoingClient, clock: Clock, deadline_seconds: float) -> None:
+        self._store = store
         self._client = client
         self._clock = clock
         self._deadline = deadline_seconds
@@ -66,26 +56,21 @@ class Icons:
         """The picture at `url`, which is the add-on's; None if there is none that can be shown."""
         if url is None:
             return None
-        kept: Document = await self._icons.find_one({"_id": addon_key}) or {}
-        if kept.get("url") == url and self._clock.now() - kept["at"] < AGAIN:
-            return _icon(kept)
+        kept = await self._store.find(addon_key, url)
+        if kept is not None and self._clock.now() - kept.at < AGAIN:
+            return kept.icon
         task = self._fetching.get(url)
         if task is None:  # whoever comes meanwhile waits for the same
             task = asyncio.create_task(self._renew(addon_key, url))
             self._fetching[url] = task
             task.add_done_callback(lambda _: self._fetching.pop(url, None))
         fresh = await asyncio.shield(task)
-        return fresh or (_icon(kept) if kept.get("url") == url else None)
+        return fresh or (kept.icon if kept is not None else None)
 
     async def _renew(self, addon_key: str, url: str) -> Icon | None:
         async with self._slots:
             icon = await self._fetch(url)
-        fields: Document = {"url": url, "at": self._clock.now()}
-        if icon is not None:
-            fields |= {"media_type": icon.media_type, "content": Binary(icon.content)}
-        elif await self._icons.count_documents({"_id": addon_key, "url": {"$ne": url}}):
-            fields |= {"media_type": None, "content": None}  # that of another address is not this one's
-        await self._icons.update_one({"_id": addon_key}, {"$set": fields}, upsert=True)
+        await self._store.keep(addon_key, url, icon, self._clock.now())
         return icon
 
     async def _fetch(self, url: str) -> Icon | None:
@@ -99,7 +84,3 @@ class Icons:
             log.info("icon_refused", status=answer.status, truncated=answer.truncated)
             return None
         return Icon(kind, answer.body)
-
-
-def _icon(kept: Document) -> Icon | None:
-    return Icon(kept["media_type"], bytes(kept["content"])) if kept.get("content") else None

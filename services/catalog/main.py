@@ -7,6 +7,7 @@ from services.catalog.api import Limits, router
 from services.catalog.domain import render
 from services.catalog.fetching import ManifestFetcher
 from services.catalog.handlers import Counts
+from services.catalog.icon_store import IconStore
 from services.catalog.icons import Icons
 from services.catalog.publishing import Publishing
 from services.catalog.settings import CatalogSettings
@@ -42,7 +43,7 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
     store = CatalogStore(database)
     listings = StateRelay(store.listings, render, producer, clock)
     publishing = Publishing(store, listings, clock, ManifestFetcher(outgoing, settings.manifest_deadline_seconds))
-    icons = Icons(database, outgoing, clock, settings.icon_deadline_seconds)
+    icons = Icons(IconStore(database), outgoing, clock, settings.icon_deadline_seconds)
     workspaces = store_projections.workspaces(database)
     installations = store_projections.installations(database)
     health = store_projections.health(database)

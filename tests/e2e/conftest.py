@@ -19,6 +19,7 @@ from tests.browser import chromium, nobodys
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
 from tests.e2e.publisher_site import Site, publisher_site, says
+from tests.e2e.screens import Screens
 from tests.e2e.topics import Topics
 from tests.e2e.visitor import Visitor
 from tests.openid_provider import OpenIdProvider, running
@@ -169,6 +170,20 @@ def visitor(marketplace: Marketplace, browser: Browser) -> Iterator[Visitor]:
     """Somebody new, with a browser."""
     with nobodys(browser) as context:
         yield Visitor(context, marketplace.url)
+
+
+@pytest.fixture
+def owner(marketplace: Marketplace) -> Caller:
+    """Somebody new with an account, and no workspace yet."""
+    return marketplace.customer("Ivy")
+
+
+@pytest.fixture
+def screens(visitor: Visitor) -> Iterator[Screens]:
+    """Somebody new at the web client, in which no script may fail."""
+    shown = Screens(visitor)
+    yield shown
+    assert shown.broken == []
 
 
 @pytest.fixture(scope="package")

@@ -1,5 +1,6 @@
 """The real Caddy with the real Caddyfile, in front of services that tests play."""
 
+import gzip
 import json
 import re
 import socket
@@ -109,10 +110,13 @@ def test_what_is_built_may_be_kept_and_the_page_asks_nobody_else(client: httpx.C
     assets = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.text)
 
     assert len(assets) == 2
+    weight = len(gzip.compress(page.content))
     for asset in assets:
         answer = client.get(asset)
+        weight += len(gzip.compress(answer.content))
         assert answer.status_code == 200
         assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert weight < 120_000, "bytes of the first load, compressed"
     assert client.get("/assets/index-of-before.js").status_code == 404
     assert re.search(r'<script(?![^>]*src=)|style="|https?://', page.text) is None
     policy = page.headers["Content-Security-Policy"]

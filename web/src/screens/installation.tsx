@@ -132,7 +132,7 @@ function Maintenance({ one, changed }: ScreenProps) {
         </p>
         {pending ? <p>{text.maintenance.goesOn}</p> : <p>{one.reason && text.reasons[one.reason]}</p>}
       </Note>
-      <Notices addonKey={one.addon_key} />
+      <Notices key={one.waiting_for} addonKey={one.addon_key} />
       {pending && <Steps one={one} />}
       <Situation one={one} />
       {pending ? <Orders one={one} changed={changed} /> : <Again one={one} />}

@@ -13,6 +13,8 @@ import { Note } from "../ui/note";
 import { here, outside, ownPath, ways } from "../ways";
 import { Helpful } from "./helpful";
 
+const NEWS_MS = 60_000;
+
 /** What is around every screen. */
 export function Shell({ children }: { children: ComponentChildren }) {
   const [path] = useLocation();
@@ -73,6 +75,10 @@ function Header({ path }: { path: string }) {
 function Banners() {
   const online = useOnline();
   const notices = useQuery("notices", () => take(api.GET("/api/notifier/v1/notices")));
+  useEffect(() => {
+    const timer = setInterval(notices.reload, NEWS_MS);
+    return () => clearInterval(timer);
+  }, [notices.reload]);
   const everywhere = notices.data?.filter((one) => one.scope === "all") ?? [];
   const known = session.value;
   return (

@@ -88,10 +88,15 @@ class Screens:
         self.open(path)
         self.menu.get_by_role("link", name="Log in").click()
         self.link("Log in with Acme").click()
+        self.give_to_product(person)
+        self.is_logged_in(person.name)
+
+    def give_to_product(self, person: Caller) -> None:
+        """Fill in the sample product's form, and send it."""
+        expect(self.page).to_have_title("Log in to Acme")
         self.page.get_by_label("E-mail address").fill(person.email)
         self.page.get_by_label("Password").fill(person.password)
         self.page.get_by_role("button", name="Log in").click()
-        self.is_logged_in(person.name)
 
     @property
     def dropdown(self) -> Locator:
@@ -111,3 +116,14 @@ class Screens:
         """Wait until the dropdown names the workspace."""
         expect(self.dropdown).to_have_value(workspace)
         expect(self.page.get_by_role("option")).to_have_count(0)
+
+    def cannot_choose(self, workspace: str) -> None:
+        """See that neither mouse nor keyboard take a line of the open dropdown, and close it."""
+        expect(self.option(workspace)).to_be_disabled()
+        self.option(workspace).click(force=True)  # what is disabled is not waited for
+        expect(self.dropdown).to_have_attribute("aria-expanded", "true")
+        self.dropdown.fill(workspace)
+        self.page.keyboard.press("Enter")
+        expect(self.dropdown).to_have_attribute("aria-expanded", "true")
+        self.page.keyboard.press("Escape")
+        expect(self.dropdown).to_have_attribute("aria-expanded", "false")

@@ -22,6 +22,7 @@ from tests.e2e.publisher_site import Site, publisher_site, says
 from tests.e2e.screens import Screens
 from tests.e2e.topics import Topics
 from tests.e2e.visitor import Visitor
+from tests.e2e.wishes import Wish
 from tests.openid_provider import OpenIdProvider, running
 
 # What takes a minute in production takes a second or two here. Limits against abuse are not what is tried here,
@@ -230,6 +231,13 @@ def an_addon(marketplace: Marketplace) -> Iterator[Callable[[], SampleAddOn]]:
 def addon(an_addon: Callable[[], SampleAddOn]) -> SampleAddOn:
     """A fresh published add-on."""
     return an_addon()
+
+
+@pytest.fixture
+def wish(marketplace: Marketplace, owner: Caller, addon: SampleAddOn) -> Wish:
+    room = marketplace.workspace(owner)
+    marketplace.preflight(addon.key, room, owner)
+    return Wish(owner, room, addon)
 
 
 @pytest.fixture

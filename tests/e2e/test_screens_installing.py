@@ -1,42 +1,14 @@
 """Row S17 in a browser: whatever goes wrong on the way of an install, its page says so and goes on by itself."""
 
-import re
-from dataclasses import dataclass
-
-import pytest
 from playwright.sync_api import expect
 
 from deploy.local.demo.people import eventually
 from deploy.local.stack import Stack
-from tests.e2e.marketplace import INSTALLATIONS, Marketplace, SampleAddOn
-from tests.e2e.people import Caller
+from tests.e2e.marketplace import Marketplace
 from tests.e2e.screens import Screens
+from tests.e2e.wishes import Wish, begin
 
 NOTICES = "/api/notifier/v1/notices"
-
-
-@dataclass(frozen=True)
-class Wish:
-    """Somebody who wants an add-on in a workspace, the only one that they have."""
-
-    owner: Caller
-    room: str
-    addon: SampleAddOn
-
-
-@pytest.fixture
-def wish(marketplace: Marketplace, owner: Caller, addon: SampleAddOn) -> Wish:
-    room = marketplace.workspace(owner)
-    marketplace.preflight(addon.key, room, owner)
-    return Wish(owner, room, addon)
-
-
-def begin(screens: Screens, wish: Wish) -> str:
-    """Log in and press *Install*: the only workspace is chosen already. Returns the installation's id."""
-    screens.log_in(wish.owner, f"/addons/{wish.addon.key}/install")
-    screens.button("Install").click()
-    expect(screens.page).to_have_url(re.compile("/installations/"))
-    return screens.visitor.at.removeprefix("/installations/")
 
 
 def goes_on(screens: Screens) -> None:
@@ -78,12 +50,13 @@ def test_s17_an_addon_that_is_down_shows_maintenance_and_goes_on_in_the_browser(
 def test_s17_an_addon_that_is_broken_shows_maintenance_until_it_is_mended_in_the_browser(
     screens: Screens, wish: Wish
 ) -> None:
-    wish.addon.behave("reset")
+    wish.addon.behave("error")
     begin(screens, wish)
     goes_on(screens)
-    assert facts(screens, "Where the trouble is") == "with the network"
-    wish.addon.behave("ok")
+    assert facts(screens, "Where the trouble is") == "with the add-on"
     screens.button("Try again now").click()
+    screens.says("Somebody asked to try again")
+    wish.addon.behave("ok")
 
     screens.shows(f"{wish.addon.title} is installed")
 
@@ -148,46 +121,3 @@ def test_s17_a_refusal_is_told_in_the_addons_own_words_in_the_browser(
     screens.has_chosen(marketplace.name_of(wish.addon.key, wish.room, wish.owner))
     screens.button("Install").click()
     screens.shows(f"{wish.addon.title} is installed")
-
-
-def installs(marketplace: Marketplace, wish: Wish) -> list[str]:
-    """All that there ever were in the workspace."""
-    return [one["id"] for one in wish.owner.call("GET", f"{INSTALLATIONS}?workspace={wish.room}")["items"]]
-
-
-@pytest.mark.apache
-def test_an_install_whose_installer_is_killed_ends_on_the_success_screen_without_a_reload(
-    marketplace: Marketplace, killable: Stack, screens: Screens, wish: Wish
-) -> None:
-    wish.addon.behave("hang")
-    installation = begin(screens, wish)
-    eventually(lambda: wish.addon.calls("INSTALLED"), "the call")
-    loads = screens.loads
-
-    killable.kill("installer")
-    wish.addon.behave("ok")
-    killable.start("installer")
-
-    screens.shows(f"{wish.addon.title} is installed")
-    screens.is_at(f"/installations/{installation}")
-    assert screens.loads == loads, "the page was loaded again"
-    assert installs(marketplace, wish) == [installation]
-
-
-@pytest.mark.apache
-def test_an_install_that_is_asked_for_while_the_installer_is_away_is_done_once(
-    marketplace: Marketplace, killable: Stack, screens: Screens, wish: Wish
-) -> None:
-    screens.log_in(wish.owner, f"/addons/{wish.addon.key}/install")
-    expect(screens.button("Install")).to_be_enabled()
-    loads = screens.loads
-
-    killable.kill("installer")
-    screens.button("Install").click()
-    screens.says("Temporarily unavailable")
-    killable.start("installer")
-    screens.button("Install").click()
-
-    screens.shows(f"{wish.addon.title} is installed")
-    assert screens.loads == loads, "the page was loaded again"
-    assert len(installs(marketplace, wish)) == 1

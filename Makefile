@@ -1,7 +1,7 @@
 # `make` prints what there is. Recipes call `deploy.local` for everything that needs more than a line.
 .DEFAULT_GOAL := help
 .PHONY: help demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench chaos chaos-long
-.PHONY: operator doctor
+.PHONY: operator doctor client
 
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 LOCAL  := $(PYTHON) -m deploy.local
@@ -58,6 +58,10 @@ lint: ## style, formatting, import rules, spelling
 types: ## mypy --strict, tests included
 	@$(LOCAL) setup --only-python
 	$(VENV)/mypy
+
+client: ## the web client: types, style, and whether it still fits the API
+	@$(LOCAL) setup
+	npm run check --prefix web
 
 docs: ## write what docs/ takes from the code: OpenAPI, AsyncAPI, topics, problems
 	@$(LOCAL) setup --only-python

@@ -22,7 +22,7 @@ from shared.plumbing.service import Service
 from shared.plumbing.settings import PlatformSettings, ServiceSettings
 
 DOCS = Path(__file__).parent
-WEB = DOCS.parent / "web"
+WEB = DOCS.parent / "web" / "public"
 SERVICES = ("auth", "catalog", "installer", "notifier")
 READING = """\
 ## Reading them

@@ -31,7 +31,7 @@ _PAGE = """\
     <meta charset="utf-8">
     <meta name="viewport" content="width=device-width, initial-scale=1">
     <title>Problems - Souk</title>
-    <link rel="stylesheet" href="/style.css">
+    <link rel="stylesheet" href="/docs/style.css">
   </head>
   <body>
     <main>

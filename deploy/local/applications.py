@@ -5,7 +5,7 @@ import os
 import subprocess
 from collections.abc import Callable, Mapping
 
-from deploy.local import keys
+from deploy.local import keys, web
 from deploy.local.environment import program
 from deploy.local.part import Part
 from deploy.local.paths import PROJECT, venv_program
@@ -198,7 +198,7 @@ def gateway(plan: Plan) -> Part:
         "GATEWAY_MAX_BODY": "1000000",
         "GATEWAY_MAX_PLAIN_BODY": "64000",
         "GATEWAY_MAX_DIRECTORY_BODY": "3000000",
-        "GATEWAY_WEB_ROOT": str(PROJECT / "web"),
+        "GATEWAY_WEB_ROOT": str(web.BUILT),
         # Caddy keeps nothing of worth here, but would write to the home folder.
         "XDG_DATA_HOME": str(plan.data / "caddy"),
         "XDG_CONFIG_HOME": str(plan.data / "caddy"),

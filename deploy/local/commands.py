@@ -5,7 +5,7 @@ import os
 import shutil
 import sys
 
-from deploy.local import applications, broker, environment, machine, ports
+from deploy.local import applications, broker, environment, machine, ports, web
 from deploy.local.broker import Broker, Engine
 from deploy.local.paths import PROJECT, STACK
 from deploy.local.plan import SERVICES, Plan, replicas_from
@@ -30,6 +30,7 @@ def setup() -> Broker:
     if lacks := machine.missing(requested_kafka()):
         raise StartError(machine.told(lacks))
     environment.ensure()
+    web.ensure()
     before = running_stack()
     # What runs decides for `auto`, so that a second `make up` finds the stack of the first.
     kept = before.plan.broker if before and before.running() and requested_kafka() == "auto" else None

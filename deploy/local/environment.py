@@ -24,7 +24,7 @@ def ensure(requirements: Path = REQUIREMENTS, venv: Path = VENV, stamps: Path = 
         return
     python = str(venv / "bin" / "python")
     if not _works(venv):
-        _run(f"making {venv.name}", [sys.executable, "-m", "venv", "--clear", str(venv)])
+        run_step(f"making {venv.name}", [sys.executable, "-m", "venv", "--clear", str(venv)])
     pip = [python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--require-hashes"]
     options = ["-r", str(requirements)]
     uv = shutil.which("uv")
@@ -35,7 +35,7 @@ def ensure(requirements: Path = REQUIREMENTS, venv: Path = VENV, stamps: Path = 
         if failure:  # uv knows nothing of pip's configuration, such as a mirror or a folder of wheels
             say(f"  uv could not ({failure}); pip tries")
     if not with_uv or failure:
-        _run(f"installing {requirements.name} with pip", [*pip, *options])
+        run_step(f"installing {requirements.name} with pip", [*pip, *options])
     stamps.mkdir(parents=True, exist_ok=True)
     stamp.write_text(_wanted(requirements))
 
@@ -53,7 +53,8 @@ def _works(venv: Path) -> bool:
     return ran.returncode == 0
 
 
-def _run(doing: str, command: list[str]) -> None:
+def run_step(doing: str, command: list[str]) -> None:
+    """A step of setting up, into the log. Raises StartError with the end of it."""
     with progress(doing):
         failure = run_logged(command, SETUP_LOG, INSTALL_SECONDS)
     if failure:

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 
+from deploy.local import web
 from deploy.local.paths import VENV, venv_program
 
 JAVA_MAJOR = 17  # Apache Kafka 4 asks for it
@@ -56,6 +57,9 @@ def missing(kafka: str) -> list[Missing]:
             lacks.append(Missing("libcurl.so.4", "the MongoDB binary is linked to it", "libcurl4"))
     if not shutil.which("caddy") and not has_wheel_binaries():
         lacks.append(Missing("caddy on the PATH", "the wheel with Caddy is for x86-64 Linux only"))
+    if web.node_version() < web.NODE:
+        asked = ".".join(map(str, web.NODE))
+        lacks.append(Missing(f"Node {asked} or newer, with npm", "it builds the web client", "nodejs npm"))
     if kafka == "apache":
         lacks += missing_for_apache_kafka()
     if kafka == "embedded" and not has_wheel_binaries():

@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request, Response
 
 from services.catalog.domain import Listing, Search, Viewer, completed, may_change
+from services.catalog.icons import Icons
 from services.catalog.publishing import LISTING_FIELDS, Publishing, finding_of
 from services.catalog.store import CatalogStore
 from services.catalog.views import (
@@ -18,6 +19,8 @@ from services.catalog.views import (
     Verdict,
     addon_fields,
 )
+from shared.contracts.catalog import Visibility
+from shared.plumbing.errors import NotFound
 from shared.plumbing.http import Page, correlation_id, decode_cursor, encode_cursor, problems
 from shared.plumbing.network import network_of
 from shared.plumbing.rate_limit import RateLimit
@@ -33,6 +36,12 @@ _MANIFEST_PROBLEMS = (
     "403 role-required",
 )
 _OPEN = ("429 too-many-requests",)
+_PICTURE = {
+    "description": "PNG, JPEG, GIF, WebP or SVG",
+    "content": {"image/*": {"schema": {"type": "string", "format": "binary"}}},
+}
+# An SVG that somebody opens by itself is a page of this origin: it may draw, and nothing else.
+_SAFE = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'; sandbox"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +52,7 @@ class Limits:
     visits: RateLimit
 
 
-def router(publishing: Publishing, store: CatalogStore, limits: Limits) -> APIRouter:
+def router(publishing: Publishing, store: CatalogStore, icons: Icons, limits: Limits) -> APIRouter:
     """Routes of the catalog."""
     api = APIRouter(prefix=PREFIX, tags=["catalog"])
 
@@ -132,6 +141,23 @@ def router(publishing: Publishing, store: CatalogStore, limits: Limits) -> APIRo
         """One add-on. A private one is 404 for whoever is in none of its workspaces."""
         who = await viewer(principal)
         return await detail(await publishing.visible(who, key), who)
+
+    @api.get(
+        "/addons/{key}/icon",
+        response_class=Response,
+        responses={200: _PICTURE, **problems("404 addon-not-found", "404 icon-not-found", *_OPEN)},
+        dependencies=open_to_all,
+    )
+    async def read_icon(key: str, principal: Visitor) -> Response:
+        """The add-on's picture, as its publisher serves it: fetched by us, at most once an hour and 256 kB."""
+        listing = completed(await publishing.visible(await viewer(principal), key))
+        icon = await icons.of(key, listing["icon_url"])
+        if icon is None:
+            raise NotFound("icon-not-found", "The add-on has no picture that could be shown")
+        keeping = "public" if listing["visibility"] == Visibility.PUBLIC else "private"
+        return Response(
+            icon.content, media_type=icon.media_type, headers=_SAFE | {"Cache-Control": f"{keeping}, max-age=3600"}
+        )
 
     @api.patch(
         "/addons/{key}",

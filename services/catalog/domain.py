@@ -98,7 +98,8 @@ def from_manifest(manifest: Manifest) -> Listing:
 
 def derived(listing: Listing) -> Listing:
     """The fields that follow from the others: what search finds, and what lists show of the manifest."""
-    texts = (listing["name"], listing["_id"], listing["category"], listing["short_text"], listing["long_text"])
+    names = (listing["name"], listing["_id"], listing.get("publisher_name", ""), listing["category"])
+    texts = (*names, listing["short_text"], listing["long_text"])
     return {"search": words(*texts), **from_manifest(Manifest.of(listing["manifest"]))}
 
 

@@ -7,6 +7,8 @@ from services.catalog.api import Limits, router
 from services.catalog.domain import render
 from services.catalog.fetching import ManifestFetcher
 from services.catalog.handlers import Counts
+from services.catalog.icon_store import IconStore
+from services.catalog.icons import Icons
 from services.catalog.publishing import Publishing
 from services.catalog.settings import CatalogSettings
 from services.catalog.store import CatalogStore
@@ -41,6 +43,7 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
     store = CatalogStore(database)
     listings = StateRelay(store.listings, render, producer, clock)
     publishing = Publishing(store, listings, clock, ManifestFetcher(outgoing, settings.manifest_deadline_seconds))
+    icons = Icons(IconStore(database), outgoing, clock, settings.icon_deadline_seconds)
     workspaces = store_projections.workspaces(database)
     installations = store_projections.installations(database)
     health = store_projections.health(database)
@@ -58,7 +61,7 @@ def build(platform: PlatformSettings, settings: CatalogSettings) -> Service:
         version="1",
         settings=platform,
         routers=[
-            router(publishing, store, Limits(publishes, visits)),
+            router(publishing, store, icons, Limits(publishes, visits)),
             dead_letter_router(NAME, DeadLetterDesk(NAME, letters, subscriptions)),
         ],
         description="Add-ons: listings, manifests, visibility, search.",

@@ -20,6 +20,7 @@ from shared.plumbing.errors import Conflict, Forbidden, Invalid, NotFound
 from shared.plumbing.state_relay import StateRelay
 
 LISTING_FIELDS = (
+    "publisher_name",
     "short_text",
     "long_text",
     "category",

@@ -19,6 +19,7 @@ def _web_address(text: str) -> str:
 
 WebAddress = Annotated[str, StringConstraints(max_length=MAX_ADDRESS), AfterValidator(_web_address)]
 WorkspaceId = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{24}$")]
+PublisherName = Annotated[str, StringConstraints(strip_whitespace=True)]
 Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=50)]
 
 
@@ -42,6 +43,7 @@ class _WithManifest(Closed):
 class ListingFields(Closed):
     """Our own fields of a listing; lengths as the platform's listing form has them."""
 
+    publisher_name: PublisherName = Field("", max_length=100, description="As visitors are told who publishes it")
     short_text: str = Field("", max_length=140)
     long_text: str = Field("", max_length=1500)
     category: str = Field("", max_length=50)
@@ -66,6 +68,7 @@ class Publish(ListingFields, _OneManifest):
     model_config = example(
         {
             "manifest_url": "https://timer.example/manifest.json",
+            "publisher_name": "Timer Ltd",
             "short_text": "Starts a timer from any page.",
             "category": "time-tracking",
             "products": ["clockify"],
@@ -122,6 +125,7 @@ class AddOn(BaseModel):
     products: list[str]
     minimal_plan: str
     visibility: Visibility
+    publisher_name: str
     scopes: list[str]
     icon_url: str | None
     publisher_id: str
@@ -173,4 +177,5 @@ def health_of(state: Document | None) -> Health:
 
 def addon_fields(listing: Listing, state: Document | None) -> dict[str, Any]:
     """The fields of `AddOn`."""
-    return {"key": listing["_id"], **{name: listing[name] for name in _SAME}, "health": health_of(state)}
+    named = {"publisher_name": listing.get("publisher_name", "")}  # older listings have none
+    return {"key": listing["_id"], **{name: listing[name] for name in _SAME}, **named, "health": health_of(state)}

@@ -148,6 +148,11 @@ class Marketplace:
         found: dict[str, Any] = eventually(look, f"{workspace} in the preflight of {key}")
         return found
 
+    def name_of(self, key: str, workspace: str, person: Caller | None = None) -> str:
+        """What the dropdown calls a workspace, once it is there."""
+        name: str = self.preflight(key, workspace, person)["name"]
+        return name
+
     def look(self, key: str, person: Caller, workspace: str | None = None) -> dict[str, Any]:
         """The whole preflight, as soon as the installer knows the add-on and the person."""
         params = {"addon": key} | ({"workspace": workspace} if workspace else {})

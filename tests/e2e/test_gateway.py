@@ -111,11 +111,18 @@ def test_a_service_that_is_away_is_a_problem_of_the_gateways_own(marketplace: Ma
     assert httpx.get(f"{marketplace.url}/api/catalog/v1/addons", timeout=20).status_code == 200
 
 
-def test_the_page_for_people_is_there(marketplace: Marketplace) -> None:
-    page = httpx.get(f"{marketplace.url}/")
+@pytest.mark.parametrize("path", ["/", "/addons/some-add-on/install?workspace=1", "/none/of/ours"])
+def test_the_page_for_people_is_there(marketplace: Marketplace, path: str) -> None:
+    page = httpx.get(marketplace.url + path, headers={"Accept": "text/html"})
 
     assert page.status_code == 200
-    assert "<title>Souk</title>" in page.text
+    assert "<title>Add-ons</title>" in page.text
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+    assert (policy["default-src"], policy["script-src"], policy["connect-src"]) == ("'none'", "'self'", "'self'")
+    (script,) = re.findall(r'<script [^>]*src="(/assets/[^"]+)"></script>', page.text)
+    assert page.text.count("<script") == 1  # none is inline
+    code = httpx.get(marketplace.url + script)
+    assert (code.status_code, "immutable" in code.headers["Cache-Control"]) == (200, True)
 
 
 def test_uploads_that_break_off_shut_nobody_out(marketplace: Marketplace) -> None:

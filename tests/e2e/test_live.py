@@ -149,14 +149,16 @@ def test_feedback_is_kept_and_limited_whatever_address_is_claimed(marketplace: M
     body = {"page": "/addons/x", "helpful": False, "text": f"by {marketplace.admin.email}"}
 
     known = marketplace.admin.send("POST", f"{NOTIFIER}/feedback", json=body)
-    answers = [
-        httpx.post(
-            f"{marketplace.url}{NOTIFIER}/feedback",
-            json={"page": "/", "helpful": True},
-            headers={"X-Forwarded-For": f"198.51.100.{number}"},
-        )
-        for number in range(11)
-    ]
+    # From an address that no other test has: theirs may answer too.
+    with httpx.Client(transport=httpx.HTTPTransport(local_address="127.0.0.9")) as stranger:
+        answers = [
+            stranger.post(
+                f"{marketplace.url}{NOTIFIER}/feedback",
+                json={"page": "/", "helpful": True},
+                headers={"X-Forwarded-For": f"198.51.100.{number}"},
+            )
+            for number in range(11)
+        ]
 
     assert known.status_code == 204
     statuses = [answer.status_code for answer in answers]

@@ -1,46 +1,14 @@
 """The rows about logging in with the product: a provider that is not ours, a browser that is real."""
 
 import secrets
-from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
-import httpx
-
+from tests.e2e.arriving import DEEP, confirm, from_product, knows_at_product, login, push, somebody
 from tests.e2e.marketplace import INSTALLATIONS, Marketplace, SampleAddOn
-from tests.e2e.visitor import Visitor
+from tests.e2e.visitor import QUIET, Visitor
 from tests.openid_provider import OpenIdProvider
 
-DEEP = "/addons/some-add-on?install=1&from=a%20page"
 ACCOUNTS = "/api/auth/v1/me/product-accounts"
-
-
-def login(provider: OpenIdProvider, **query: str) -> str:
-    return f"/api/auth/v1/login/{provider.id}?{urlencode({'return_to': DEEP} | query)}"
-
-
-def somebody(provider: OpenIdProvider, **claims: Any) -> tuple[str, str]:
-    """A fresh account at the provider: its login and its address."""
-    name = f"p{secrets.token_hex(5)}"
-    email = f"{name}@{provider.id}.example"
-    provider.account(name, **({"email": email, "email_verified": True} | claims))
-    return name, email
-
-
-def knows_at_product(visitor: Visitor, provider: OpenIdProvider, name: str) -> None:
-    """Logged in at the product, and new at the marketplace."""
-    visitor.page.context.clear_cookies()
-    visitor.open(login(provider))
-    visitor.log_in_as(name)
-    visitor.page.context.clear_cookies(domain="localhost")
-    assert visitor.me() == {}
-    visitor.went.clear()
-
-
-def from_product(visitor: Visitor, provider: OpenIdProvider, to: str) -> None:
-    """Click the link to the marketplace on a page of the product."""
-    visitor.page.goto(f"{provider.issuer}/product?to={quote(to)}")
-    visitor.page.get_by_role("link", name="Add-ons").click()
-    visitor.home()
 
 
 def test_s1_arriving_from_the_product_logs_in_without_a_form(
@@ -60,17 +28,17 @@ def test_s1_arriving_from_the_product_logs_in_without_a_form(
 def test_s1_whom_the_product_does_not_know_is_asked_nothing_and_tried_once(
     marketplace: Marketplace, globe: OpenIdProvider, visitor: Visitor
 ) -> None:
-    visitor.open("/addons/one?region=nz")
+    visitor.open(f"{QUIET}?region=nz")
     found = visitor.arrival(region="nz")
     visitor.follow(found["silent_url"])
 
-    assert visitor.at == "/addons/one?region=nz&login=login-refused"
+    assert visitor.at == f"{QUIET}?region=nz&login=login-refused"
     assert visitor.me() == {}
     assert not [url for url in visitor.went if "/interaction/" in url]
     assert visitor.arrival(region="nz")["silent_url"] is None
     visitor.went.clear()
     visitor.follow(found["silent_url"])
-    assert visitor.at == "/addons/one?region=nz"
+    assert visitor.at == f"{QUIET}?region=nz"
     assert not [url for url in visitor.went if url.startswith(globe.issuer)]
 
 
@@ -230,33 +198,6 @@ def test_s3_installations_outlive_their_only_admin_and_are_taken_over(
     assert (status, shown["state"]) == (200, "INSTALLED")
 
 
-def confirm(marketplace: Marketplace, visitor: Visitor, email: str) -> None:
-    """Use the mailed link."""
-    mail = marketplace.mailbox.wait(email, "confirm")
-    visitor.page.goto(next(word for word in mail["text"].split() if "/verify-email?token=" in word))
-    visitor.page.get_by_role("button", name="Confirm").click()
-    visitor.page.get_by_role("link", name="Log in").wait_for()
-
-
-def push(marketplace: Marketplace, workspace: str, members: dict[str, str]) -> None:
-    """As the product does: a whole workspace."""
-    body = {
-        "version": 1,
-        "name": "Globe's",
-        "region": "eu",
-        "plan": "PRO",
-        "requires_two_factor": False,
-        "active": True,
-        "members": [{"subject": subject, "role": role} for subject, role in members.items()],
-    }
-    answer = httpx.put(
-        f"{marketplace.url}/api/auth/v1/directory/globe/workspaces/{workspace}",
-        json=body,
-        headers={"Authorization": "Bearer globe-directory-token"},
-    )
-    assert answer.is_success, answer.text
-
-
 def install(marketplace: Marketplace, visitor: Visitor, workspace: str, addon: SampleAddOn) -> str:
     """Install as the visitor, and await it."""
     marketplace.settle()
@@ -278,7 +219,7 @@ def test_s4_what_an_untrusted_product_says_of_an_address_is_proved_by_our_own_li
     name, email = somebody(island)
     visitor.open(login(island))
     visitor.log_in_as(name)
-    assert visitor.at.startswith("/login?error=email-not-verified&return_to=%2Faddons")
+    assert visitor.at.startswith("/login?error=email-not-verified&return_to=%2Fdocs")
     assert visitor.me() == {}
 
     confirm(marketplace, visitor, email)
@@ -323,12 +264,12 @@ def test_s6_a_known_region_or_subdomain_logs_in_whom_the_product_knows(
     name, email = somebody(globe)
     for query in ({"region": "nz"}, {"subdomain": "acme.globe.example"}):
         knows_at_product(visitor, globe, name)
-        visitor.open(f"/addons?{urlencode(query)}")
+        visitor.open(f"{QUIET}?{urlencode(query)}")
         found = visitor.arrival(**query)
         assert (found["provider"]["id"], found["recognised_by"]) == ("globe", next(iter(query)))
         visitor.follow(found["silent_url"])
 
-        assert visitor.at == f"/addons?{urlencode(query)}"
+        assert visitor.at == f"{QUIET}?{urlencode(query)}"
         assert visitor.me()["email"] == email
         assert not [url for url in visitor.went if "/interaction/" in url]
 
@@ -336,7 +277,7 @@ def test_s6_a_known_region_or_subdomain_logs_in_whom_the_product_knows(
 def test_s6_the_page_before_tells_where_a_visitor_comes_from(
     marketplace: Marketplace, island: OpenIdProvider, visitor: Visitor
 ) -> None:
-    from_product(visitor, island, f"{marketplace.url}/addons")
+    from_product(visitor, island, marketplace.url + QUIET)
 
     found = visitor.arrival()
     assert (found["provider"]["id"], found["recognised_by"]) == ("island", "referrer")
@@ -349,10 +290,10 @@ def test_s6_an_address_that_is_not_verified_is_told_and_lets_nobody_in(
     visitor.open(login(island))
     visitor.log_in_as(name)
 
-    visitor.open("/addons?region=is")
+    visitor.open(f"{QUIET}?region=is")
     visitor.follow(visitor.arrival(region="is")["silent_url"])
 
-    assert visitor.at == "/addons?region=is&login=email-not-verified"
+    assert visitor.at == f"{QUIET}?region=is&login=email-not-verified"
     assert visitor.me() == {}
 
 
@@ -369,12 +310,12 @@ def test_s8_a_newcomer_comes_back_to_the_add_on_that_was_chosen(
     assert visitor.at.startswith("/login?error=email-not-verified")
 
     # Even by another door, the marketplace knows what the newcomer came for.
-    visitor.open("/")
+    visitor.open(QUIET)
     assert visitor.call("GET", "/api/auth/v1/arrival?region=is")[1]["login_url"].endswith(
         urlencode({"return_to": DEEP})
     )
     confirm(marketplace, visitor, f"{name}@island.example")
-    visitor.open("/")
+    visitor.open(QUIET)
     visitor.open(visitor.call("GET", "/api/auth/v1/arrival?region=is")[1]["login_url"].removeprefix(marketplace.url))
     visitor.home()
     assert visitor.at == DEEP

@@ -1,6 +1,5 @@
 """Rows about workspaces, through the gateway: rights that come by mail, workspaces added for an install, and ends."""
 
-import re
 import secrets
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -8,20 +7,9 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from deploy.local.demo.people import eventually
+from tests.e2e.invites import INVITES, WORKSPACES, invite
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
-
-WORKSPACES = "/api/auth/v1/workspaces"
-INVITES = "/api/auth/v1/invites"
-
-
-def invite(marketplace: Marketplace, by: Caller, workspace: str, to: str, role: str) -> str:
-    """Have it mailed. Returns the secret of the link, from behind the #."""
-    name = by.call("GET", f"{WORKSPACES}/{workspace}")["name"]
-    by.call("POST", f"{WORKSPACES}/{workspace}/invites", json={"email": to, "role": role})
-    mail = marketplace.mailbox.wait(to, f"invited to {name} at ")
-    (token,) = re.findall(rf"{re.escape(marketplace.url)}/invite#token=([\w-]+)", mail["text"])
-    return str(token)
 
 
 def way_back(marketplace: Marketplace, person: Caller, addon: SampleAddOn) -> dict[str, Any]:

@@ -16,6 +16,8 @@ CALL = """async ([method, path, token, body, more]) => {
   const text = await answer.text();
   return [answer.status, text ? JSON.parse(text) : null];
 }"""
+QUIET = "/docs/problems"
+"""A page of ours without a script: it logs nobody in, and renews no session while a test looks at one."""
 LEAVE = "address => { location.href = address; }"
 
 

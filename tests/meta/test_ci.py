@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-ORDER = ["apache test", "lint", "types", "apache demo", "down", "embedded demo", "down"]
+ORDER = ["apache test", "lint", "types", "client", "apache demo", "down", "embedded demo", "down"]
 MAKE = """\
 #!/bin/sh
 step="${LOCAL_KAFKA:+$LOCAL_KAFKA }$1"

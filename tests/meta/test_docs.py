@@ -44,7 +44,7 @@ def test_make_lists_every_target_and_nothing_else() -> None:
     ran = subprocess.run(["make"], cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S607 -- from the PATH
 
     assert " ".join(re.findall(r"^  make (\S+)", ran.stdout, re.MULTILINE)) == (
-        "demo up down logs test test-unit test-integration test-e2e test-all lint types docs lock bench chaos "
+        "demo up down logs test test-unit test-integration test-e2e test-all lint types client docs lock bench chaos "
         "chaos-long operator doctor"
     )
 

@@ -1,6 +1,8 @@
 """The real Caddy with the real Caddyfile, in front of services that tests play."""
 
+import gzip
 import json
+import re
 import socket
 import time
 from collections.abc import Iterator
@@ -80,7 +82,7 @@ def test_the_static_page_is_served_with_a_strict_policy(client: httpx.Client) ->
     answer = client.get("/")
 
     assert answer.status_code == 200
-    assert "<title>Souk</title>" in answer.text
+    assert "<title>Add-ons</title>" in answer.text
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
     assert answer.headers["X-Content-Type-Options"] == "nosniff"
     assert answer.headers["Referrer-Policy"] == "no-referrer"
@@ -97,10 +99,29 @@ def test_a_browser_gets_the_client_at_every_address_of_its_own(client: httpx.Cli
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "text/html; charset=utf-8"
-    assert "web client is not there yet" in answer.text
-    assert "/api/installer/openapi.json" in answer.text
+    assert '<div id="app">' in answer.text
+    assert answer.headers["Cache-Control"] == "no-cache"
     assert answer.headers["Content-Security-Policy"].startswith("default-src 'none'; script-src 'self';")
     assert "Accept" in answer.headers.get_list("Vary", split_commas=True)
+
+
+def test_what_is_built_may_be_kept_and_the_page_asks_nobody_else(client: httpx.Client) -> None:
+    page = client.get("/", headers=BROWSER)
+    assets = re.findall(r'(?:src|href)="(/assets/[^"]+)"', page.text)
+
+    assert len(assets) == 2
+    weight = len(gzip.compress(page.content))
+    for asset in assets:
+        answer = client.get(asset)
+        weight += len(gzip.compress(answer.content))
+        assert answer.status_code == 200
+        assert answer.headers["Cache-Control"] == "public, max-age=31536000, immutable"
+    assert weight < 120_000, "bytes of the first load, compressed"
+    assert client.get("/assets/index-of-before.js").status_code == 404
+    assert re.search(r'<script(?![^>]*src=)|style="|https?://', page.text) is None
+    policy = page.headers["Content-Security-Policy"]
+    assert "https:" not in policy
+    assert "unsafe" not in policy
 
 
 @pytest.mark.parametrize("path", ["/api/other/v1", "/.well-known/souk/secret", "/live", "/metrics"])

@@ -1,0 +1,74 @@
+"""An installer that dies under an install in the browser: the same page, the same end, once."""
+
+import httpx
+import pytest
+from playwright.sync_api import expect
+
+from deploy.local.demo.people import eventually
+from deploy.local.stack import Stack
+from tests.e2e.marketplace import INSTALLATIONS, Marketplace
+from tests.e2e.screens import Screens
+from tests.e2e.wishes import Wish, begin
+
+pytestmark = pytest.mark.apache
+
+
+def installs(marketplace: Marketplace, wish: Wish) -> list[str]:
+    """All that there ever were in the workspace."""
+    return [one["id"] for one in wish.owner.call("GET", f"{INSTALLATIONS}?workspace={wish.room}")["items"]]
+
+
+def test_an_install_whose_installer_is_killed_ends_on_the_success_screen_without_a_reload(
+    marketplace: Marketplace, killable: Stack, screens: Screens, wish: Wish
+) -> None:
+    wish.addon.behave("hang")
+    installation = begin(screens, wish)
+    eventually(lambda: wish.addon.calls("INSTALLED"), "the call")
+    loads = screens.loads
+
+    killable.kill("installer")
+    wish.addon.behave("ok")
+    killable.start("installer")
+
+    path = f"{INSTALLATIONS}/{installation}"
+    eventually(lambda: wish.owner.call("GET", path)["outcome"] == "installed", "the install", 120)
+    screens.shows(f"{wish.addon.title} is installed")
+    screens.is_at(f"/installations/{installation}")
+    assert screens.loads == loads, "the page was loaded again"
+    assert installs(marketplace, wish) == [installation]
+
+
+def test_an_install_that_is_asked_for_while_the_installer_is_away_is_done_once(
+    marketplace: Marketplace, killable: Stack, screens: Screens, wish: Wish
+) -> None:
+    screens.log_in(wish.owner, f"/addons/{wish.addon.key}/install")
+    expect(screens.button("Install")).to_be_enabled()
+    loads = screens.loads
+
+    killable.kill("installer")
+    screens.button("Install").click()
+    screens.says("Temporarily unavailable")
+    killable.start("installer")
+    screens.button("Install").click()
+
+    screens.shows(f"{wish.addon.title} is installed")
+    assert screens.loads == loads, "the page was loaded again"
+    assert len(installs(marketplace, wish)) == 1
+
+
+@pytest.mark.xfail(reason="a stream that is not known yet is never asked for again", raises=AssertionError)
+def test_an_install_that_is_heard_of_late_ends_on_the_success_screen_without_a_reload(
+    killable: Stack, screens: Screens, wish: Wish
+) -> None:
+    screens.log_in(wish.owner, f"/addons/{wish.addon.key}/install")
+    expect(screens.button("Install")).to_be_enabled()
+    loads = screens.loads
+    killable.pause("kafka")
+    try:
+        with screens.page.expect_response(lambda one: "/stream" in one.url and one.status == httpx.codes.NOT_FOUND):
+            screens.button("Install").click()
+    finally:
+        killable.resume("kafka")
+
+    screens.shows(f"{wish.addon.title} is installed")
+    assert screens.loads == loads, "the page was loaded again"

@@ -1,0 +1,27 @@
+"""An install that somebody wants, and begins in the browser."""
+
+import re
+from dataclasses import dataclass
+
+from playwright.sync_api import expect
+
+from tests.e2e.marketplace import SampleAddOn
+from tests.e2e.people import Caller
+from tests.e2e.screens import Screens
+
+
+@dataclass(frozen=True)
+class Wish:
+    """Somebody who wants an add-on in a workspace, the only one that they have."""
+
+    owner: Caller
+    room: str
+    addon: SampleAddOn
+
+
+def begin(screens: Screens, wish: Wish) -> str:
+    """Log in and press *Install*: the only workspace is chosen already. Returns the installation's id."""
+    screens.log_in(wish.owner, f"/addons/{wish.addon.key}/install")
+    screens.button("Install").click()
+    expect(screens.page).to_have_url(re.compile("/installations/"))
+    return screens.visitor.at.removeprefix("/installations/")

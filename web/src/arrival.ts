@@ -1,0 +1,42 @@
+import { signal } from "@preact/signals";
+import { api, take } from "./api/client";
+import { session } from "./api/session";
+import type { ArrivalView } from "./api/types";
+import { here, wayBack } from "./ways";
+
+/** The product that knows this visitor, for the log-in screen. Undefined until it is known. */
+export const arrival = signal<ArrivalView | undefined>(undefined);
+
+/** What the way here has left in the address, which says nothing to anybody who copies it. */
+const SPENT = ["region", "subdomain", "iss", "login_hint"];
+
+/**
+ * Who comes from a product that knows them is logged in without a form (S1, S6): the whole window goes there, once a
+ * visit, which the service watches over. Not from the log-in itself, where somebody may want to be another.
+ */
+export async function arrive(): Promise<void> {
+  const query = new URLSearchParams(location.search);
+  if (session.value.is !== "nobody") return;
+  const atLogin = location.pathname === "/login" || location.pathname === "/signup";
+  const given = Object.fromEntries(SPENT.map((name) => [name, query.get(name)]).filter(([, value]) => value));
+  const return_to = (atLogin && wayBack(query)) || clean();
+  if (!atLogin && return_to !== here()) history.replaceState(history.state, "", return_to);
+  try {
+    const found = await take(
+      api.GET("/api/auth/v1/arrival", {
+        params: { query: { ...given, referrer: document.referrer || null, return_to } },
+      }),
+    );
+    arrival.value = found;
+    if (found.silent_url && !atLogin) location.replace(found.silent_url);
+  } catch {
+    arrival.value = {}; // nobody is kept from reading by it; the log-in screen offers every way
+  }
+}
+
+/** This page without what the way here has left in its address. */
+function clean(): string {
+  const url = new URL(here(), location.origin);
+  for (const name of [...SPENT, "login"]) url.searchParams.delete(name);
+  return url.pathname + url.search + url.hash;
+}

@@ -1,0 +1,70 @@
+import { useState } from "preact/hooks";
+import { api, take } from "../api/client";
+import type { WorkspaceView } from "../api/types";
+import { useAction } from "../hooks/action";
+import { useQuery } from "../hooks/query";
+import { text } from "../text";
+import { ButtonAway } from "../ui/button";
+import { Loaded } from "../ui/failure";
+import { Choice, Field } from "../ui/field";
+import { Form } from "../ui/form";
+
+/** Every way to a new workspace: one of the marketplace's own, or one that a product makes and tells of (S12). */
+export function AddWorkspace({ back, onMade }: { back: string | undefined; onMade: (made: WorkspaceView) => void }) {
+  const wish = { params: { query: { return_to: back ?? null } } };
+  const ways = useQuery(`ways-to-add ${back}`, () => take(api.GET("/api/auth/v1/workspaces/ways-to-add", wish)));
+  return (
+    <section class="card stack" id="add-workspace">
+      <h3>{text.accounts.addWorkspace}</h3>
+      <Loaded query={ways} bones={{ size: "line", count: 2 }}>
+        {(found) => (
+          <>
+            {found.local && <Local regions={found.local.regions} onMade={onMade} />}
+            {found.products.map((one) => (
+              <div key={one.provider} class="row apart">
+                <p class="grow soft">
+                  {one.create_workspace_url ? text.accounts.addAtDetail : text.accounts.addAtUnknown}
+                </p>
+                {one.create_workspace_url && (
+                  <ButtonAway href={one.create_workspace_url}>{text.accounts.addAt(one.label)}</ButtonAway>
+                )}
+              </div>
+            ))}
+          </>
+        )}
+      </Loaded>
+    </section>
+  );
+}
+
+function Local({ regions, onMade }: { regions: readonly string[]; onMade: (made: WorkspaceView) => void }) {
+  const [name, setName] = useState("");
+  const [region, setRegion] = useState("");
+  const making = useAction(async () => {
+    const body = { name, ...(region ? { region } : {}) };
+    onMade(await take(api.POST("/api/auth/v1/workspaces", { body })));
+    setName("");
+  });
+  return (
+    <Form doing={making} button={text.accounts.create}>
+      <Field
+        label={text.accounts.name}
+        name="name"
+        value={name}
+        onInput={setName}
+        errors={making.problem?.fields}
+        maxLength={100}
+        required
+      />
+      {regions.length > 0 && (
+        <Choice
+          label={text.accounts.region}
+          hint={text.accounts.regionHint}
+          value={region}
+          onChange={setRegion}
+          options={["", ...regions.filter(Boolean)].map((one) => ({ value: one, text: one || text.accounts.noRegion }))}
+        />
+      )}
+    </Form>
+  );
+}

@@ -1,0 +1,240 @@
+import { useEffect, useMemo, useState } from "preact/hooks";
+import { useLocation, useSearch } from "wouter-preact";
+import { api, take } from "../api/client";
+import { Problem } from "../api/problem";
+import { session } from "../api/session";
+import type { Next, Preflight, Row } from "../api/types";
+import { useAction } from "../hooks/action";
+import { useQuery } from "../hooks/query";
+import { text } from "../text";
+import { Button, ButtonLink } from "../ui/button";
+import { Empty, Failure, Loaded, Refusal } from "../ui/failure";
+import { Check } from "../ui/field";
+import { Note } from "../ui/note";
+import { Page } from "../ui/page";
+import { ways } from "../ways";
+import { forgetIntent, intentFor, keepIntent } from "./intent";
+import { NextStep, NextSteps } from "./next-steps";
+import { Permissions } from "./permissions";
+import { WorkspacePicker } from "./workspace-picker";
+
+/** The *Install* screen: what preflight says, and the request that follows it. Decides nothing itself. */
+export function InstallPage({ addonKey }: { addonKey: string }) {
+  const known = session.value;
+  const asked = new URLSearchParams(useSearch()).get("workspace");
+  const who = known.is === "somebody" ? known.user.id : undefined;
+  const preflight = useQuery(known.is === "unknown" ? undefined : `preflight ${addonKey} ${asked} ${who}`, () =>
+    take(api.GET("/api/installer/v1/preflight", { params: { query: { addon: addonKey, workspace: asked } } })),
+  );
+  const addon = useQuery(`addon ${addonKey}`, () =>
+    take(api.GET("/api/catalog/v1/addons/{key}", { params: { path: { key: addonKey } } })),
+  );
+  const name = addon.data?.name ?? preflight.data?.addon_name;
+  useFreshness(preflight.reload);
+  const refused = preflight.problem;
+  return (
+    <Page
+      title={name ? text.install.title(name) : text.install.plain}
+      lead={preflight.data && text.install.lead}
+      back={{ href: ways.addon(addonKey), text: name ?? text.common.back }}
+    >
+      {refused && !preflight.data && refused.next ? (
+        <LoginFirst problem={refused} name={name ?? addonKey} />
+      ) : refused && !preflight.data ? (
+        <Failure of={refused} retry={preflight.reload} />
+      ) : (
+        <Loaded query={preflight}>
+          {(found) => (
+            <Choosing
+              key={who ?? ""}
+              found={found}
+              scopes={addon.data?.scopes ?? []}
+              addonKey={addonKey}
+              again={preflight.reload}
+            />
+          )}
+        </Loaded>
+      )}
+    </Page>
+  );
+}
+
+/** What was unlocked in another window is unlocked here too. */
+function useFreshness(reload: () => void) {
+  useEffect(() => {
+    const look = () => document.visibilityState === "visible" && reload();
+    document.addEventListener("visibilitychange", look);
+    return () => document.removeEventListener("visibilitychange", look);
+  }, [reload]);
+}
+
+/** S8 and S10: a visitor without an account is told of the one that they need, and comes back here. */
+function LoginFirst({ problem, name }: { problem: Problem; name: string }) {
+  const alternatives = problem.document.alternatives ?? [];
+  const steps = [problem.next, ...alternatives].filter((one): one is Next => Boolean(one));
+  return (
+    <Empty icon="user" title={text.install.loginFirst}>
+      <p class="soft">{text.install.loginFirstDetail(name)}</p>
+      <div class="row center-row">
+        {steps.map((one, at) => (
+          <NextStep key={one.action} next={one} primary={at === 0} />
+        ))}
+      </div>
+    </Empty>
+  );
+}
+
+interface ChoosingProps {
+  found: Preflight;
+  scopes: readonly string[];
+  addonKey: string;
+  again: () => void;
+}
+
+function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
+  const [, navigate] = useLocation();
+  const intent = useMemo(() => intentFor(addonKey), [addonKey]);
+  const [workspace, setWorkspace] = useState<string | undefined>(() => preselected(found, intent?.workspace_id));
+  const [acknowledged, setAcknowledged] = useState(intent?.acknowledged ?? false);
+  const row = found.workspaces.find((one) => one.workspace_id === workspace && one.selectable);
+  const mustRead = (row?.acknowledge.length ?? 0) > 0;
+  const installing = useAction(async () => {
+    if (!row) return;
+    const kept = keepIntent({ addon_key: addonKey, workspace_id: row.workspace_id, acknowledged });
+    try {
+      const made = await take(
+        api.POST("/api/installer/v1/installations", {
+          params: { header: { "Idempotency-Key": kept.key } },
+          body: {
+            workspace_id: row.workspace_id,
+            addon_key: addonKey,
+            acknowledge: acknowledged ? row.acknowledge : [],
+            if_unavailable: "wait",
+          },
+        }),
+      );
+      forgetIntent();
+      navigate(ways.installation(made.id), { state: made });
+    } catch (thrown) {
+      // A refusal is final for this key; without an answer it may have been taken, and the key tells next time.
+      if (thrown instanceof Problem && thrown.status >= 400 && thrown.status < 500 && thrown.status !== 401) {
+        forgetIntent();
+        again();
+      }
+      throw thrown;
+    }
+  });
+  useResumed(intent !== undefined && row !== undefined, installing.run);
+  const choose = (chosen: Row) => {
+    setWorkspace(chosen.workspace_id);
+    setAcknowledged(false);
+    installing.clear();
+  };
+  if (found.workspaces.length === 0) return <Nowhere found={found} />;
+  return (
+    <form
+      class="stack loose"
+      onSubmit={(event) => {
+        event.preventDefault();
+        if (row && (!mustRead || acknowledged)) void installing.run();
+      }}
+    >
+      {intent && <Note tone="good">{text.install.resumed}</Note>}
+      <WorkspacePicker rows={found.workspaces} chosen={row} onChoose={choose} />
+      {!row && <WhyNot found={found} workspace={workspace} />}
+      {row?.will_wait && (
+        <Note tone="warn" icon="clock">
+          {text.install.willWait}
+        </Note>
+      )}
+      {row && mustRead && (
+        <Note tone="warn" icon="globe">
+          <p>{text.install.region(row.region)}</p>
+          <Check label={text.install.acknowledge} checked={acknowledged} onChange={setAcknowledged} required />
+        </Note>
+      )}
+      {scopes.length > 0 && (
+        <section class="stack tight">
+          <h2>{text.install.permissions}</h2>
+          <Permissions scopes={scopes} />
+        </section>
+      )}
+      <Refusal of={installing.problem} />
+      {installing.problem?.next && <NextStep next={installing.problem.next} />}
+      <div class="row">
+        <Button
+          type="submit"
+          look="primary"
+          big
+          pending={installing.pending}
+          disabled={!row || (mustRead && !acknowledged)}
+        >
+          {text.install.install}
+        </Button>
+        <NextSteps of={found.alternatives} only={["add-workspace"]} />
+      </div>
+    </form>
+  );
+}
+
+/** The workspace that the visitor came with, if it can take it; else the only one that can. */
+function preselected(found: Preflight, intended: string | undefined): string | undefined {
+  if (intended) return intended;
+  if (found.chosen) return found.chosen.workspace_id;
+  const fitting = found.workspaces.filter((one) => one.selectable);
+  return fitting.length === 1 ? fitting[0]?.workspace_id : undefined;
+}
+
+/** Whoever pressed *Install* and had to log in first has pressed it already. */
+function useResumed(resume: boolean, run: () => Promise<boolean>) {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: once, as the page opens
+  useEffect(() => {
+    if (resume) void run();
+  }, []);
+}
+
+/** S14 to S16 for the workspace that was asked for, and for the case that none can be chosen. */
+function WhyNot({ found, workspace }: { found: Preflight; workspace: string | undefined }) {
+  const row = found.workspaces.find((one) => one.workspace_id === workspace);
+  const blocked = row ?? (found.workspaces.some((one) => one.selectable) ? undefined : found.workspaces[0]);
+  if (!blocked) return null;
+  return (
+    <Note tone="warn" icon="lock">
+      <p>
+        <strong>{row ? text.install.locked : text.install.noneFits}</strong>
+      </p>
+      {blocked.blockers.map((one) => (
+        <p key={one}>{text.blockers[one]}</p>
+      ))}
+      <NextSteps of={[blocked.next, ...(row ? [] : found.alternatives)]} />
+    </Note>
+  );
+}
+
+/** S9: nowhere an admin. */
+function Nowhere({ found }: { found: Preflight }) {
+  const member = found.member_of.length > 0;
+  return (
+    <Empty icon="user" title={member ? text.install.nobody : text.install.noWorkspace}>
+      <p class="soft">{member ? text.install.nobodyDetail : text.install.noWorkspaceDetail}</p>
+      <div class="row center-row">
+        <NextSteps of={[found.next, ...found.alternatives]} />
+      </div>
+      {member && (
+        <>
+          <p>{text.install.askAdmin}</p>
+          <ul class="chips">
+            {found.member_of.map((one) => (
+              <li key={one.workspace_id} class="badge" dir="auto">
+                {one.name}
+              </li>
+            ))}
+          </ul>
+        </>
+      )}
+      <ButtonLink href={ways.home} look="quiet">
+        {text.actions["choose-another-addon"]}
+      </ButtonLink>
+    </Empty>
+  );
+}

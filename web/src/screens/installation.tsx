@@ -1,0 +1,232 @@
+import { useState } from "preact/hooks";
+import { api, take } from "../api/client";
+import { session } from "../api/session";
+import type { Installation, InstallationDetail } from "../api/types";
+import { useAction } from "../hooks/action";
+import { useLive } from "../hooks/live";
+import { useQuery } from "../hooks/query";
+import { text } from "../text";
+import { Button, ButtonLink } from "../ui/button";
+import { Confirm } from "../ui/dialog";
+import { Bones, Failure, Refusal } from "../ui/failure";
+import { Note } from "../ui/note";
+import { Page } from "../ui/page";
+import { ways } from "../ways";
+import { NeedsLogin } from "./needs-login";
+import { Situation, Steps } from "./progress";
+import { Timeline } from "./timeline";
+
+/** One installation, live: its progress, the maintenance screen, and each of its ends. */
+export function InstallationPage({ id }: { id: string }) {
+  const known = session.value.is;
+  const path = { params: { path: { installation_id: id } } };
+  const query = useQuery(known === "somebody" ? `installation ${id}` : undefined, () =>
+    take(api.GET("/api/installer/v1/installations/{installation_id}", path)),
+  );
+  const moves =
+    query.data &&
+    (query.data.outcome === "pending" || query.data.cleanup === "owed" || query.data.state === "INSTALLED");
+  const line = useLive(moves ? `/api/notifier/v1/installations/${id}/stream` : undefined, query.reload);
+  // What the request was answered with stands here until the first look at it is back.
+  const first = history.state as Installation | null;
+  const one: InstallationDetail | undefined = query.data ?? (first?.id === id ? { ...first, timeline: [] } : undefined);
+  if (known === "nobody") return <NeedsLogin />;
+  if (!one) {
+    return (
+      <Page title={text.workspace.addons}>
+        {query.problem ? <Failure of={query.problem} retry={query.reload} /> : <Bones />}
+      </Page>
+    );
+  }
+  const back = { href: ways.workspace(one.workspace_id), text: text.success.workspace };
+  return (
+    <Page key={screenOf(one)} title={titleOf(one)} back={back}>
+      {line === "lost" && moves && (
+        <Note tone="warn" live>
+          {text.progress.lost}
+        </Note>
+      )}
+      <Screen one={one} changed={query.reload} />
+      <Timeline entries={one.timeline} />
+    </Page>
+  );
+}
+
+type ScreenName = "progress" | "maintenance" | "success" | "failed" | "uninstalled";
+
+function screenOf(one: Installation): ScreenName {
+  if (one.state === "INSTALLED") return "success";
+  if (one.state === "UNINSTALLED") return "uninstalled";
+  if (one.screen === "maintenance") return "maintenance";
+  return one.outcome === "failed" ? "failed" : "progress";
+}
+
+function titleOf(one: Installation): string {
+  const titles: Record<ScreenName, string> = {
+    progress: text.progress.installing(one.addon_name),
+    maintenance: text.maintenance.title,
+    success: text.success.title(one.addon_name),
+    failed: text.failed.title(one.addon_name),
+    uninstalled: text.uninstalled.title(one.addon_name),
+  };
+  return titles[screenOf(one)];
+}
+
+interface ScreenProps {
+  one: InstallationDetail;
+  changed: () => void;
+}
+
+function Screen({ one, changed }: ScreenProps) {
+  switch (screenOf(one)) {
+    case "success":
+      return <Success one={one} />;
+    case "uninstalled":
+      return (
+        <>
+          <Note>{text.uninstalled.lead}</Note>
+          <CleanUp one={one} />
+          <ButtonLink href={ways.install(one.addon_key, one.workspace_id)}>{text.failed.again}</ButtonLink>
+        </>
+      );
+    case "failed":
+      return <Failed one={one} />;
+    case "maintenance":
+      return <Maintenance one={one} changed={changed} />;
+    default:
+      return (
+        <>
+          <p class="soft">{text.progress.lead}</p>
+          <Steps one={one} />
+          <Situation one={one} />
+          <Orders one={one} changed={changed} />
+        </>
+      );
+  }
+}
+
+function Success({ one }: { one: Installation }) {
+  return (
+    <section class="stack success">
+      <Note tone="good" live>
+        <p>{text.success.lead}</p>
+      </Note>
+      <div class="row">
+        <ButtonLink href={ways.workspace(one.workspace_id)} look="primary">
+          {text.success.workspace}
+        </ButtonLink>
+        <ButtonLink href={ways.home}>{text.success.another}</ButtonLink>
+      </div>
+    </section>
+  );
+}
+
+/** S17. Whether it goes on by itself or is over, nobody who sees it has done anything wrong. */
+function Maintenance({ one, changed }: ScreenProps) {
+  const pending = one.outcome === "pending";
+  return (
+    <>
+      <Note tone="warn" icon="tools" live>
+        <p>
+          <strong>{text.maintenance.lead(one.addon_name)}</strong>
+        </p>
+        {pending ? <p>{text.maintenance.goesOn}</p> : <p>{one.reason && text.reasons[one.reason]}</p>}
+      </Note>
+      <Notices key={one.waiting_for} addonKey={one.addon_key} />
+      {pending && <Steps one={one} />}
+      <Situation one={one} />
+      {pending ? <Orders one={one} changed={changed} /> : <Again one={one} />}
+      <CleanUp one={one} />
+    </>
+  );
+}
+
+function Notices({ addonKey }: { addonKey: string }) {
+  const query = useQuery(`notices ${addonKey}`, () =>
+    take(api.GET("/api/notifier/v1/notices", { params: { query: { addon: addonKey } } })),
+  );
+  const told = query.data?.filter((one) => one.text) ?? [];
+  if (told.length === 0) return null;
+  return (
+    <section class="card stack tight">
+      <h2>{text.maintenance.notice}</h2>
+      {told.map((one) => (
+        <p key={one.notice_id} dir="auto">
+          {one.text}
+        </p>
+      ))}
+    </section>
+  );
+}
+
+function Failed({ one }: { one: Installation }) {
+  return (
+    <>
+      <Note tone={one.reason === "cancelled" ? "plain" : "bad"} live>
+        <p>{one.reason && text.reasons[one.reason]}</p>
+        {one.detail && (
+          <>
+            <p class="small">{text.failed.refused}</p>
+            <blockquote dir="auto">{one.detail}</blockquote>
+          </>
+        )}
+      </Note>
+      <Again one={one} />
+      <CleanUp one={one} />
+    </>
+  );
+}
+
+function Again({ one }: { one: Installation }) {
+  return (
+    <div class="row">
+      <ButtonLink href={ways.install(one.addon_key, one.workspace_id)} look="primary">
+        {text.failed.again}
+      </ButtonLink>
+      <ButtonLink href={ways.home}>{text.success.another}</ButtonLink>
+    </div>
+  );
+}
+
+function CleanUp({ one }: { one: Installation }) {
+  if (one.cleanup_given_up) return <Note tone="warn">{text.failed.gaveUp}</Note>;
+  return one.cleanup === "owed" ? <p class="soft">{text.failed.cleanup}</p> : null;
+}
+
+/** What its admins can do while it is under way. */
+function Orders({ one, changed }: ScreenProps) {
+  const [asking, setAsking] = useState(false);
+  const path = { params: { path: { installation_id: one.id } } };
+  const cancelling = useAction(async () => {
+    await take(api.POST("/api/installer/v1/installations/{installation_id}/cancel", path));
+    changed();
+  });
+  const retrying = useAction(async () => {
+    await take(api.POST("/api/installer/v1/installations/{installation_id}/retry", path));
+    changed();
+  });
+  return (
+    <>
+      <div class="row">
+        {one.trouble && (
+          <Button look="primary" pending={retrying.pending} onPress={() => void retrying.run()}>
+            {text.progress.retry}
+          </Button>
+        )}
+        <Button onPress={() => setAsking(true)}>{text.progress.cancel}</Button>
+      </div>
+      <Refusal of={retrying.problem} />
+      {asking && (
+        <Confirm
+          title={text.progress.cancelTitle}
+          yes={text.progress.cancel}
+          danger
+          doing={cancelling}
+          onClose={() => setAsking(false)}
+        >
+          <p>{text.progress.cancelDetail}</p>
+        </Confirm>
+      )}
+    </>
+  );
+}

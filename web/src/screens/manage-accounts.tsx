@@ -1,0 +1,204 @@
+import { useState } from "preact/hooks";
+import { Link, useSearch } from "wouter-preact";
+import { api, reach, take } from "../api/client";
+import { Problem } from "../api/problem";
+import { session } from "../api/session";
+import type { ProductAccountRow, WorkspaceView } from "../api/types";
+import { useAction } from "../hooks/action";
+import { usePages } from "../hooks/pages";
+import { useQuery } from "../hooks/query";
+import { text } from "../text";
+import { Button, ButtonLink } from "../ui/button";
+import { Confirm } from "../ui/dialog";
+import { Empty, Loaded, Refusal } from "../ui/failure";
+import { Icon } from "../ui/icon";
+import { Listed } from "../ui/listed";
+import { Badge, Note } from "../ui/note";
+import { Page } from "../ui/page";
+import { Ago, Moment } from "../ui/time";
+import { here, wayBack, ways, withQuery } from "../ways";
+import { AddWorkspace } from "./add-workspace";
+import { NeedsLogin } from "./needs-login";
+
+/** S3 and S12: the products that one logs in with, and the workspaces; one step leads back to the install. */
+export function ManageAccountsPage() {
+  const back = wayBack(new URLSearchParams(useSearch()));
+  const known = session.value;
+  const [made, setMade] = useState<WorkspaceView>();
+  const workspaces = usePages(known.is === "somebody" ? `workspaces ${made?.id}` : undefined, (cursor) =>
+    take(api.GET("/api/auth/v1/workspaces", { params: { query: { limit: 50, ...(cursor ? { cursor } : {}) } } })),
+  );
+  if (known.is === "nobody") return <NeedsLogin />;
+  return (
+    <Page
+      title={text.accounts.title}
+      lead={text.accounts.lead}
+      back={back && !made ? { href: back, text: text.accounts.wayBackPlain } : undefined}
+    >
+      {made && (
+        <Note tone="good" live>
+          <p>{text.accounts.created(made.name)}</p>
+          {back && (
+            <ButtonLink href={withQuery(back, { workspace: made.id })} look="primary">
+              {text.accounts.wayBack(made.name)}
+            </ButtonLink>
+          )}
+        </Note>
+      )}
+      <section class="stack">
+        <div class="stack tight">
+          <h2>{text.accounts.workspaces}</h2>
+          <p class="soft">{text.accounts.workspacesLead}</p>
+        </div>
+        <Listed of={workspaces} empty={<Empty icon="plus" title={text.accounts.noWorkspaces} />}>
+          {(items) => (
+            <ul class="card rows">
+              {items.map((one) => (
+                <WorkspaceRow key={one.id} one={one} />
+              ))}
+            </ul>
+          )}
+        </Listed>
+        <AddWorkspace back={back} onMade={setMade} />
+      </section>
+      <ProductAccounts />
+    </Page>
+  );
+}
+
+function WorkspaceRow({ one }: { one: WorkspaceView }) {
+  const facts = [one.provider_label ?? one.product, one.region, one.plan].filter(Boolean).join(" · ");
+  return (
+    <li class="row apart">
+      <div class="grow">
+        <p>
+          <Link href={ways.workspace(one.id)} dir="auto">
+            {one.name}
+          </Link>
+        </p>
+        <p class="small soft">{facts}</p>
+      </div>
+      <div class="row">
+        {!one.active && <Badge icon="lock">{text.workspace.archive}</Badge>}
+        {one.requires_two_factor && <Badge icon="shield">2FA</Badge>}
+        {one.role && <Badge>{text.roles[one.role]}</Badge>}
+      </div>
+    </li>
+  );
+}
+
+function ProductAccounts() {
+  const accounts = useQuery("product-accounts", () => take(api.GET("/api/auth/v1/me/product-accounts")));
+  const options = useQuery("login-options", () => take(api.GET("/api/auth/v1/login-options")));
+  const adding = useAction(async (address: string) => {
+    const way = withQuery(address, { return_to: here() });
+    // The way there wants a fresh proof, which a page on the way cannot ask for: so it is tried from here first.
+    const tried = await reach(way, { redirect: "manual", headers: { Accept: "application/json" } });
+    if (tried.type !== "opaqueredirect") throw Problem.of(tried, await tried.json().catch(() => undefined));
+    location.assign(way);
+  });
+  return (
+    <section class="stack">
+      <div class="stack tight">
+        <h2>{text.accounts.products}</h2>
+        <p class="soft">{text.accounts.productsLead}</p>
+      </div>
+      <Loaded query={accounts} bones={{ size: "card-sized" }}>
+        {(found) =>
+          found.length === 0 ? (
+            <Empty icon="link" title={text.accounts.noProducts} />
+          ) : (
+            <ul class="card rows">
+              {found.map((one) => (
+                <ProductAccount key={one.id} one={one} changed={accounts.reload} />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      <div class="row">
+        {options.data?.providers.map((one) => (
+          <Button key={one.id} pending={adding.pending} onPress={() => void adding.run(one.link_url)}>
+            <Icon name="plus" size={18} />
+            {text.accounts.add(one.label)}
+          </Button>
+        ))}
+      </div>
+      <Refusal of={adding.problem} />
+    </section>
+  );
+}
+
+function ProductAccount({ one, changed }: { one: ProductAccountRow; changed: () => void }) {
+  const [asking, setAsking] = useState(false);
+  return (
+    <li class="row apart">
+      <div class="grow">
+        <p>
+          <strong>{one.label}</strong> {one.region && <Badge icon="globe">{one.region}</Badge>}
+        </p>
+        <p class="small soft">
+          {one.address && <span dir="auto">{one.address} · </span>}
+          {text.accounts.linked} <Moment at={one.linked_at} />
+          {one.last_used_at && (
+            <>
+              {" · "}
+              {text.accounts.used} <Ago at={one.last_used_at} />
+            </>
+          )}
+        </p>
+      </div>
+      <Button look="danger" label={text.accounts.remove(one.label)} onPress={() => setAsking(true)}>
+        {text.common.remove}
+      </Button>
+      {asking && <Removal one={one} changed={changed} onClose={() => setAsking(false)} />}
+    </li>
+  );
+}
+
+function Removal({ one, changed, onClose }: { one: ProductAccountRow; changed: () => void; onClose: () => void }) {
+  const path = { params: { path: { product_account_id: one.id } } };
+  const effects = useQuery(`effects ${one.id}`, () =>
+    take(api.GET("/api/auth/v1/me/product-accounts/{product_account_id}/effects", path)),
+  );
+  const removing = useAction(async () => {
+    await take(api.DELETE("/api/auth/v1/me/product-accounts/{product_account_id}", path));
+    changed();
+  });
+  const possible = effects.data?.last_way_to_log_in === false;
+  return (
+    <Confirm
+      title={text.accounts.removeTitle(one.label)}
+      yes={text.common.remove}
+      danger
+      doing={removing}
+      ready={possible}
+      onClose={onClose}
+    >
+      <Loaded query={effects} bones={{ size: "line", count: 2 }}>
+        {(found) =>
+          found.last_way_to_log_in ? (
+            <Note tone="warn">{text.accounts.lastWay}</Note>
+          ) : (
+            <>
+              <p>{text.accounts.removeDetail}</p>
+              {found.workspaces.length > 0 && (
+                <>
+                  <p>{text.accounts.losesWorkspaces}</p>
+                  <ul class="chips">
+                    {found.workspaces.map((each) => (
+                      <li key={each.id} class="badge" dir="auto">
+                        {each.name}
+                      </li>
+                    ))}
+                  </ul>
+                </>
+              )}
+              {found.left_without_admin > 0 && <p>{text.accounts.leavesAlone(found.left_without_admin)}</p>}
+            </>
+          )
+        }
+      </Loaded>
+    </Confirm>
+  );
+}

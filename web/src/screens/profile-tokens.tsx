@@ -1,0 +1,151 @@
+import { useState } from "preact/hooks";
+import { api, take } from "../api/client";
+import type { PersonalTokenRow, TokenScope } from "../api/types";
+import { useAction } from "../hooks/action";
+import { useQuery } from "../hooks/query";
+import { text } from "../text";
+import { Button } from "../ui/button";
+import { Dialog } from "../ui/dialog";
+import { Empty, Loaded, Refusal } from "../ui/failure";
+import { Check, Choice, Field } from "../ui/field";
+import { Form } from "../ui/form";
+import { Note } from "../ui/note";
+import { Ago, Moment } from "../ui/time";
+
+const SCOPES = Object.keys(text.tokenScopes) as TokenScope[];
+const DAYS = ["7", "30", "90", "365"] as const;
+
+/** Tokens for programs: made with chosen rights, shown once. */
+export function TokensSection() {
+  const query = useQuery("tokens", () => take(api.GET("/api/auth/v1/me/tokens")));
+  const [making, setMaking] = useState(false);
+  return (
+    <section class="card stack" id="tokens">
+      <div>
+        <h2>{text.profile.tokens}</h2>
+        <p class="soft">{text.profile.tokensLead}</p>
+      </div>
+      <Loaded query={query} bones={{ size: "line", count: 2 }}>
+        {(found) =>
+          found.length === 0 ? (
+            <Empty icon="lock" title={text.profile.noTokens} />
+          ) : (
+            <ul class="rows">
+              {found.map((one) => (
+                <Row key={one.id} one={one} changed={query.reload} />
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+      <div>
+        <Button onPress={() => setMaking(true)}>{text.profile.newToken}</Button>
+      </div>
+      {making && (
+        <NewToken
+          onClose={() => {
+            setMaking(false);
+            query.reload();
+          }}
+        />
+      )}
+    </section>
+  );
+}
+
+function Row({ one, changed }: { one: PersonalTokenRow; changed: () => void }) {
+  const revoking = useAction(async () => {
+    await take(api.DELETE("/api/auth/v1/me/tokens/{token_id}", { params: { path: { token_id: one.id } } }));
+    changed();
+  });
+  return (
+    <li class="row apart">
+      <div class="grow">
+        <p>
+          <strong dir="auto">{one.name}</strong> <code class="soft">{one.hint}</code>
+        </p>
+        <p class="small soft">{one.scopes.map((each) => text.tokenScopes[each as TokenScope] ?? each).join(" · ")}</p>
+        <p class="small soft">
+          {text.profile.ends} <Moment at={one.expires_at} /> · {text.profile.lastUsed}{" "}
+          {one.last_used_at ? <Ago at={one.last_used_at} /> : text.profile.never}
+        </p>
+      </div>
+      <Button look="danger" pending={revoking.pending} onPress={() => void revoking.run()}>
+        {text.profile.revoke}
+      </Button>
+      <Refusal of={revoking.problem} />
+    </li>
+  );
+}
+
+function NewToken({ onClose }: { onClose: () => void }) {
+  const [name, setName] = useState("");
+  const [scopes, setScopes] = useState<readonly TokenScope[]>([]);
+  const [days, setDays] = useState<(typeof DAYS)[number]>("30");
+  const [made, setMade] = useState("");
+  const making = useAction(async () => {
+    const body = { name, scopes: [...scopes], expires_in_days: Number(days) };
+    setMade((await take(api.POST("/api/auth/v1/me/tokens", { body }))).token);
+  });
+  if (made) {
+    return (
+      <Dialog title={text.profile.newToken} onClose={onClose}>
+        <Note tone="warn">{text.profile.tokenOnce}</Note>
+        <code class="secret">{made}</code>
+        <div class="row">
+          <Copy value={made} />
+          <Button look="primary" onPress={onClose}>
+            {text.common.close}
+          </Button>
+        </div>
+      </Dialog>
+    );
+  }
+  return (
+    <Dialog title={text.profile.newToken} onClose={onClose}>
+      <Form
+        doing={making}
+        button={text.profile.makeToken}
+        primary
+        ready={scopes.length > 0}
+        beside={<Button onPress={onClose}>{text.common.cancel}</Button>}
+      >
+        <Field
+          label={text.profile.tokenName}
+          name="name"
+          value={name}
+          onInput={setName}
+          errors={making.problem?.fields}
+          maxLength={100}
+          required
+        />
+        <fieldset class="stack tight">
+          <legend>{text.profile.tokenScopes}</legend>
+          {SCOPES.map((one) => (
+            <Check
+              key={one}
+              label={text.tokenScopes[one]}
+              checked={scopes.includes(one)}
+              onChange={(on) => setScopes(on ? [...scopes, one] : scopes.filter((each) => each !== one))}
+            />
+          ))}
+        </fieldset>
+        <Choice
+          label={text.profile.tokenDays}
+          value={days}
+          onChange={setDays}
+          options={DAYS.map((one) => ({ value: one, text: text.profile.days(Number(one)) }))}
+        />
+      </Form>
+    </Dialog>
+  );
+}
+
+function Copy({ value }: { value: string }) {
+  const [done, setDone] = useState(false);
+  return (
+    <Button onPress={() => void navigator.clipboard.writeText(value).then(() => setDone(true))}>
+      {done ? text.common.copied : text.common.copy}
+    </Button>
+  );
+}

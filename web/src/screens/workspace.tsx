@@ -1,0 +1,165 @@
+import { useState } from "preact/hooks";
+import { Link } from "wouter-preact";
+import { api, take } from "../api/client";
+import { session } from "../api/session";
+import type { Installation, WorkspaceView } from "../api/types";
+import { useAction } from "../hooks/action";
+import { useLive } from "../hooks/live";
+import { usePages } from "../hooks/pages";
+import { useQuery } from "../hooks/query";
+import { text } from "../text";
+import { Button, ButtonLink } from "../ui/button";
+import { Confirm } from "../ui/dialog";
+import { Bones, Empty, Failure } from "../ui/failure";
+import { Check } from "../ui/field";
+import { Listed } from "../ui/listed";
+import { Badge, Note, type Tone } from "../ui/note";
+import { Page } from "../ui/page";
+import { Ago } from "../ui/time";
+import { ways } from "../ways";
+import { NeedsLogin } from "./needs-login";
+import { Members } from "./workspace-members";
+import { Settings } from "./workspace-settings";
+
+const TABS = ["addons", "members", "settings"] as const;
+type Tab = (typeof TABS)[number];
+
+/** One workspace: what is installed in it, who is in it, and what its rules are. */
+export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined }) {
+  const known = session.value.is;
+  const query = useQuery(known === "somebody" ? `workspace ${id}` : undefined, () =>
+    take(api.GET("/api/auth/v1/workspaces/{workspace_id}", { params: { path: { workspace_id: id } } })),
+  );
+  if (known === "nobody") return <NeedsLogin />;
+  const one = query.data;
+  const back = { href: ways.accounts, text: text.workspace.back };
+  if (!one) {
+    return (
+      <Page title={text.accounts.workspaces} back={back}>
+        {query.problem ? <Failure of={query.problem} retry={query.reload} /> : <Bones />}
+      </Page>
+    );
+  }
+  const tabs = TABS.filter((each) => each !== "members" || one.can?.includes("see-members"));
+  const shown = tabs.find((each) => each === tab) ?? "addons";
+  return (
+    <Page title={one.name} heading={<Heading one={one} />} back={back}>
+      <nav class="tabs" aria-label={one.name}>
+        {tabs.map((each) => (
+          <Link
+            key={each}
+            href={each === "addons" ? ways.workspace(id) : `${ways.workspace(id)}/${each}`}
+            aria-current={each === shown ? "page" : undefined}
+          >
+            {text.workspace[each]}
+          </Link>
+        ))}
+      </nav>
+      {!one.active && <Note icon="lock">{text.workspace.archived}</Note>}
+      <Content tab={shown} one={one} changed={query.put} />
+    </Page>
+  );
+}
+
+function Heading({ one }: { one: WorkspaceView }) {
+  return (
+    <span class="row">
+      <span dir="auto">{one.name}</span>
+      {one.role && <Badge>{text.roles[one.role]}</Badge>}
+    </span>
+  );
+}
+
+function Content({ tab, one, changed }: { tab: Tab; one: WorkspaceView; changed: (one: WorkspaceView) => void }) {
+  if (tab === "members") return <Members workspace={one} />;
+  if (tab === "settings") return <Settings workspace={one} changed={changed} />;
+  return <AddOns workspace={one} />;
+}
+
+function AddOns({ workspace }: { workspace: WorkspaceView }) {
+  const [everything, setEverything] = useState(false);
+  const found = usePages(`installations ${workspace.id}`, (cursor) =>
+    take(
+      api.GET("/api/installer/v1/installations", {
+        params: { query: { workspace: workspace.id, limit: 100, ...(cursor ? { cursor } : {}) } },
+      }),
+    ),
+  );
+  useLive(`/api/notifier/v1/stream?workspace=${workspace.id}`, found.reload);
+  const shown = found.items?.filter((one) => everything || one.outcome === "pending" || one.state === "INSTALLED");
+  return (
+    <section class="stack">
+      <Listed
+        of={{ ...found, items: shown }}
+        empty={
+          <Empty icon="plus" title={text.workspace.noAddons}>
+            <p class="soft">{text.workspace.noAddonsDetail}</p>
+            <ButtonLink href={ways.home} look="primary">
+              {text.workspace.find}
+            </ButtonLink>
+          </Empty>
+        }
+      >
+        {(items) => (
+          <ul class="card rows">
+            {items.map((one) => (
+              <InstallationRow
+                key={one.id}
+                one={one}
+                may={Boolean(workspace.can?.includes("install"))}
+                changed={found.reload}
+              />
+            ))}
+          </ul>
+        )}
+      </Listed>
+      {found.items && found.items.length > 0 && (
+        <Check label={text.workspace.everything} checked={everything} onChange={setEverything} />
+      )}
+    </section>
+  );
+}
+
+const TONES: Partial<Record<Installation["state"], Tone>> = { INSTALLED: "good", FAILED: "bad", WAITING: "warn" };
+
+function InstallationRow({ one, may, changed }: { one: Installation; may: boolean; changed: () => void }) {
+  const [asking, setAsking] = useState(false);
+  const uninstalling = useAction(async () => {
+    const path = { params: { path: { installation_id: one.id } } };
+    await take(api.DELETE("/api/installer/v1/installations/{installation_id}", path));
+    changed();
+  });
+  return (
+    <li class="row apart">
+      <div class="grow">
+        <p class="row">
+          <Link href={ways.installation(one.id)} dir="auto">
+            {one.addon_name}
+          </Link>
+          <Badge tone={one.trouble && one.outcome === "pending" ? "warn" : (TONES[one.state] ?? "plain")}>
+            {text.states[one.state]}
+          </Badge>
+        </p>
+        <p class="small soft">
+          {text.workspace.by} <Ago at={one.requested_at} />
+        </p>
+      </div>
+      {may && one.state === "INSTALLED" && (
+        <Button look="danger" onPress={() => setAsking(true)} label={text.workspace.uninstallTitle(one.addon_name)}>
+          {text.workspace.uninstall}
+        </Button>
+      )}
+      {asking && (
+        <Confirm
+          title={text.workspace.uninstallTitle(one.addon_name)}
+          yes={text.workspace.uninstall}
+          danger
+          doing={uninstalling}
+          onClose={() => setAsking(false)}
+        >
+          <p>{text.workspace.uninstallDetail}</p>
+        </Confirm>
+      )}
+    </li>
+  );
+}

@@ -1,0 +1,75 @@
+import type { ComponentChildren } from "preact";
+import { useEffect, useId, useRef } from "preact/hooks";
+import type { Doing } from "../hooks/action";
+import { text } from "../text";
+import { Button } from "./button";
+import { Refusal } from "./failure";
+
+interface DialogProps {
+  title: string;
+  onClose: () => void;
+  children: ComponentChildren;
+}
+
+/** Above the page, which waits; the browser keeps the focus inside and gives it back. */
+export function Dialog({ title, onClose, children }: DialogProps) {
+  const box = useRef<HTMLDialogElement>(null);
+  const id = useId();
+  useEffect(() => {
+    box.current?.showModal();
+  }, []);
+  return (
+    <dialog
+      ref={box}
+      aria-labelledby={id}
+      onCancel={(event) => {
+        event.preventDefault();
+        onClose();
+      }}
+    >
+      <div class="stack">
+        <h2 id={id}>{title}</h2>
+        {children}
+      </div>
+    </dialog>
+  );
+}
+
+interface ConfirmProps {
+  title: string;
+  yes: string;
+  danger?: boolean;
+  doing: Doing<[]>;
+  onDone?: () => void;
+  onClose: () => void;
+  /** What has to be filled in before. */
+  ready?: boolean;
+  children: ComponentChildren;
+}
+
+/** Asks before something is done, and tells what it means. */
+export function Confirm({ title, yes, danger, doing, onDone, onClose, ready = true, children }: ConfirmProps) {
+  return (
+    <Dialog title={title} onClose={onClose}>
+      <form
+        class="stack"
+        onSubmit={async (event) => {
+          event.preventDefault();
+          if (ready && (await doing.run())) {
+            onDone?.();
+            onClose();
+          }
+        }}
+      >
+        {children}
+        <Refusal of={doing.problem} />
+        <div class="row">
+          <Button type="submit" look={danger ? "danger" : "primary"} pending={doing.pending} disabled={!ready}>
+            {yes}
+          </Button>
+          <Button onPress={onClose}>{text.common.cancel}</Button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}

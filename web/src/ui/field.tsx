@@ -1,0 +1,117 @@
+import { useId } from "preact/hooks";
+import type { FieldError } from "../api/problem";
+import { Icon } from "./icon";
+
+interface FieldProps {
+  label: string;
+  value: string;
+  onInput: (value: string) => void;
+  type?: "text" | "email" | "password" | "search" | "number";
+  name?: string;
+  hint?: string;
+  error?: string | undefined;
+  /** Refusals of the services; those of the field of this name are shown here. */
+  errors?: FieldError[] | undefined;
+  required?: boolean;
+  autocomplete?: string;
+  inputMode?: "numeric" | "text";
+  maxLength?: number;
+  minLength?: number;
+  autofocus?: boolean;
+  long?: boolean;
+}
+
+export function Field(props: FieldProps) {
+  const id = useId();
+  const found = props.error ?? props.errors?.find((one) => one.field.split(".").pop() === props.name)?.message;
+  const described = [props.hint && `${id}-hint`, found && `${id}-error`].filter(Boolean).join(" ");
+  const shared = {
+    id,
+    class: "input",
+    value: props.value,
+    name: props.name,
+    required: props.required,
+    minLength: props.minLength,
+    maxLength: props.maxLength,
+    autofocus: props.autofocus,
+    "aria-describedby": described || undefined,
+    "aria-invalid": found ? true : undefined,
+  };
+  return (
+    <div class="field">
+      <label for={id}>{props.label}</label>
+      {props.long ? (
+        <textarea {...shared} onInput={(event) => props.onInput(event.currentTarget.value)} />
+      ) : (
+        <input
+          {...shared}
+          type={props.type ?? "text"}
+          autocomplete={props.autocomplete ?? "off"}
+          inputMode={props.inputMode ?? "text"}
+          spellcheck={false}
+          onInput={(event) => props.onInput(event.currentTarget.value)}
+        />
+      )}
+      {props.hint && <Hint id={id} words={props.hint} />}
+      {found && (
+        <p id={`${id}-error`} class="error row">
+          <Icon name="alert" size={16} />
+          <span class="grow">{found}</span>
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Hint({ id, words }: { id: string; words: string }) {
+  return (
+    <p id={`${id}-hint`} class="small soft">
+      {words}
+    </p>
+  );
+}
+
+interface ChoiceProps<V extends string> {
+  label: string;
+  value: V;
+  options: readonly { value: V; text: string }[];
+  onChange: (value: V) => void;
+  hint?: string;
+}
+
+export function Choice<V extends string>({ label, value, options, onChange, hint }: ChoiceProps<V>) {
+  const id = useId();
+  return (
+    <div class="field">
+      <label for={id}>{label}</label>
+      <select
+        id={id}
+        class="input"
+        value={value}
+        aria-describedby={hint && `${id}-hint`}
+        onChange={(event) => onChange(event.currentTarget.value as V)}
+      >
+        {options.map((one) => (
+          <option key={one.value} value={one.value}>
+            {one.text}
+          </option>
+        ))}
+      </select>
+      {hint && <Hint id={id} words={hint} />}
+    </div>
+  );
+}
+
+export function Check(props: { label: string; checked: boolean; onChange: (on: boolean) => void; required?: boolean }) {
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={props.checked}
+        required={props.required}
+        onChange={(event) => props.onChange(event.currentTarget.checked)}
+      />
+      <span>{props.label}</span>
+    </label>
+  );
+}

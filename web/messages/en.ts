@@ -197,6 +197,7 @@ export const en = {
     willWait: "The add-on does not answer at present. Your install waits, and goes on by itself as soon as it does.",
     install: "Install",
     permissions: "You allow the add-on to:",
+    coming: "The workspace is on its way here. A moment, please.",
     resumed: "You are back. What you had chosen is kept.",
     loginFirst: "Log in to install",
     loginFirstDetail: (name: string) =>

@@ -7,6 +7,9 @@ import { here, wayBack } from "./ways";
 /** The product that knows this visitor, for the log-in screen. Undefined until it is known. */
 export const arrival = signal<ArrivalView | undefined>(undefined);
 
+/** Why a silent log-in has come to nothing, where the visitor can do something about it. */
+export const hindered = signal("");
+
 /** What the way here has left in the address, which says nothing to anybody who copies it. */
 const SPENT = ["region", "subdomain", "iss", "login_hint"];
 
@@ -16,6 +19,8 @@ const SPENT = ["region", "subdomain", "iss", "login_hint"];
  */
 export async function arrive(): Promise<void> {
   const query = new URLSearchParams(location.search);
+  const slug = query.get("login") ?? "";
+  hindered.value = slug === "login-refused" ? "" : slug; // the product did not know them, of which nobody wants to hear
   if (session.value.is !== "nobody") return;
   const atLogin = location.pathname === "/login" || location.pathname === "/signup";
   const given = Object.fromEntries(SPENT.map((name) => [name, query.get(name)]).filter(([, value]) => value));

@@ -49,6 +49,7 @@ export async function recognise(): Promise<void> {
 
 /** Take what a log-in gave. */
 export function enter(opened: OpenSession): void {
+  session.value = { is: "nobody" }; // they have chosen to be somebody else; no page has to be saved from it
   keep(opened);
   others?.postMessage("changed");
 }

@@ -6,7 +6,8 @@ import { freshBearer, renew } from "./session";
 const SILENT_MS = 45_000; // three heartbeats
 const FIRST_PAUSE_MS = 500;
 const LONGEST_PAUSE_MS = 15_000;
-const OVER = new Set([401, 403, 404]);
+const OVER = new Set([401, 403]);
+const NOT_YET = 404; // what the notifier has not heard of, it may hear of in a moment
 
 export type Line = "connecting" | "live" | "lost";
 
@@ -14,8 +15,8 @@ interface Listener {
   onEvent(event: EventSourceMessage): void;
   /** `lost` while nothing comes and it is tried again. */
   onLine(line: Line): void;
-  /** There is nothing to listen to any more, or not for this visitor. */
-  onOver?(problem: Problem): void;
+  /** There is nothing to listen to: not for this visitor, or (404) not yet, and it is tried again. */
+  onOver(problem: Problem): void;
 }
 
 /**
@@ -41,14 +42,21 @@ async function listen(path: string, listener: Listener, ending: AbortSignal): Pr
     } catch (thrown) {
       if (ending.aborted) return;
       const problem = asProblem(thrown);
-      if (problem.slug === "cursor-expired") last = "";
-      else if (OVER.has(problem.status)) return listener.onOver?.(problem);
+      if (tell(listener, problem)) return;
+      last = problem.slug === "cursor-expired" ? "" : last;
       pause = Math.max(pause, (problem.retryAfter ?? 0) * 1000);
-      listener.onLine("lost");
     }
     await rest(pause * (0.8 + 0.4 * Math.random()), ending);
     pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
   }
+}
+
+/** Whether that was the end of it. */
+function tell(listener: Listener, problem: Problem): boolean {
+  const over = OVER.has(problem.status);
+  if (over || problem.status === NOT_YET) listener.onOver(problem);
+  else listener.onLine("lost");
+  return over;
 }
 
 async function once(

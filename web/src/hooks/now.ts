@@ -11,3 +11,11 @@ export function useNow(ticking: boolean): number {
   }, [ticking]);
   return at;
 }
+
+/** Do it again and again, while somebody looks. */
+export function useEvery(ms: number, act: () => void): void {
+  useEffect(() => {
+    const timer = setInterval(() => document.visibilityState === "visible" && act(), ms);
+    return () => clearInterval(timer);
+  }, [ms, act]);
+}

@@ -34,7 +34,7 @@ export function AddOnPage({ addonKey }: { addonKey: string }) {
           <section class="stack tight">
             <h2>{text.addon.about}</h2>
             <p class="prose" dir="auto">
-              {addon.long_text || addon.short_text || text.addon.noText}
+              {addon.long_text || addon.short_text || String(addon.manifest.description ?? "") || text.addon.noText}
             </p>
           </section>
           <section class="stack tight">

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { api, take } from "../api/client";
 import { useAction } from "../hooks/action";
 import { text } from "../text";
@@ -6,44 +6,47 @@ import { Button } from "../ui/button";
 import { Refusal } from "../ui/failure";
 import { Field } from "../ui/field";
 
-/** Whether a page has helped; the answer is kept at once, what was missing may be added (S18). */
+/** Whether a page has helped (S18). What was missing may be added to a no; who leaves without has said no all the same. */
 export function Helpful({ page }: { page: string }) {
-  const [answer, setAnswer] = useState<boolean | undefined>();
+  const [no, setNo] = useState(false);
   const [missing, setMissing] = useState("");
   const [done, setDone] = useState(false);
-  const telling = useAction(async (helpful: boolean, words: string) => {
-    await take(api.POST("/api/notifier/v1/feedback", { body: { page, helpful, text: words } }));
+  const open = useRef(false);
+  open.current = no && !done;
+  const telling = useAction(async (helpful: boolean) => {
+    await tell(page, helpful, missing);
+    setDone(true);
   });
-  const say = async (helpful: boolean, words = "") => {
-    setAnswer(helpful);
-    if (await telling.run(helpful, words)) setDone(helpful || words !== "");
-  };
+  useEffect(() => () => void (open.current && tell(page, false, "")), [page]);
   if (done) return <p role="status">{text.shell.thanks}</p>;
   return (
     <div class="stack tight">
       <div class="row">
         <span>{text.shell.helpful}</span>
-        <Button pending={telling.pending && answer === true} onPress={() => void say(true)}>
+        <Button pending={telling.pending && !no} onPress={() => void telling.run(true)}>
           {text.common.yes}
         </Button>
-        <Button pending={telling.pending && answer === false} onPress={() => void say(false)}>
-          {text.common.no}
-        </Button>
+        <Button onPress={() => setNo(true)}>{text.common.no}</Button>
       </div>
-      {answer === false && (
+      {no && (
         <form
           class="stack tight"
           onSubmit={(event) => {
             event.preventDefault();
-            if (missing.trim()) void say(false, missing);
-            else setDone(true);
+            void telling.run(false);
           }}
         >
           <Field label={text.shell.tellMore} value={missing} onInput={setMissing} maxLength={2000} long />
-          <Button type="submit">{text.shell.send}</Button>
+          <Button type="submit" pending={telling.pending}>
+            {text.shell.send}
+          </Button>
         </form>
       )}
       <Refusal of={telling.problem} />
     </div>
   );
+}
+
+async function tell(page: string, helpful: boolean, words: string): Promise<void> {
+  await take(api.POST("/api/notifier/v1/feedback", { body: { page, helpful, text: words } }));
 }

@@ -38,7 +38,7 @@ export function InstallPage({ addonKey }: { addonKey: string }) {
       lead={preflight.data && text.install.lead}
       back={{ href: ways.addon(addonKey), text: name ?? text.common.back }}
     >
-      {refused && !preflight.data && refused.next ? (
+      {refused && !preflight.data && refused.next && !refused.passes ? (
         <LoginFirst problem={refused} name={name ?? addonKey} />
       ) : refused && !preflight.data ? (
         <Failure of={refused} retry={preflight.reload} />
@@ -93,6 +93,7 @@ interface ChoosingProps {
 
 function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
   const [, navigate] = useLocation();
+  const late = useComing(found, again);
   const intent = useMemo(() => intentFor(addonKey), [addonKey]);
   const [workspace, setWorkspace] = useState<string | undefined>(() => preselected(found, intent?.workspace_id));
   const [acknowledged, setAcknowledged] = useState(intent?.acknowledged ?? false);
@@ -130,7 +131,7 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
     setAcknowledged(false);
     installing.clear();
   };
-  if (found.workspaces.length === 0) return <Nowhere found={found} />;
+  if (found.workspaces.length === 0 && !late) return <Nowhere found={found} />;
   return (
     <form
       class="stack loose"
@@ -140,8 +141,13 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
       }}
     >
       {intent && <Note tone="good">{text.install.resumed}</Note>}
+      {late && (
+        <Note icon="clock" live>
+          {text.install.coming}
+        </Note>
+      )}
       <WorkspacePicker rows={found.workspaces} chosen={row} onChoose={choose} />
-      {!row && <WhyNot found={found} workspace={workspace} />}
+      {!row && !late && <WhyNot found={found} workspace={workspace} />}
       {row?.will_wait && (
         <Note tone="warn" icon="clock">
           {text.install.willWait}
@@ -175,6 +181,17 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
       </div>
     </form>
   );
+}
+
+/** What was just made is known everywhere a moment later: asked again until it is. Whether something is on its way. */
+function useComing(found: Preflight, again: () => void): boolean {
+  const next = [found.chosen?.next, found.next].find((one) => one?.action === "try-again");
+  useEffect(() => {
+    if (!next) return;
+    const timer = setTimeout(again, (next.after_seconds ?? 1) * 1000);
+    return () => clearTimeout(timer);
+  }, [next, again]);
+  return next !== undefined;
 }
 
 /** The workspace that the visitor came with, if it can take it; else the only one that can. */

@@ -2,9 +2,10 @@ import { useState } from "preact/hooks";
 import { Link, useSearch } from "wouter-preact";
 import { api, reach, take } from "../api/client";
 import { Problem } from "../api/problem";
-import { session } from "../api/session";
+import { forget, session } from "../api/session";
 import type { ProductAccountRow, WorkspaceView } from "../api/types";
 import { useAction } from "../hooks/action";
+import { useEvery } from "../hooks/now";
 import { usePages } from "../hooks/pages";
 import { useQuery } from "../hooks/query";
 import { text } from "../text";
@@ -20,6 +21,8 @@ import { here, wayBack, ways, withQuery } from "../ways";
 import { AddWorkspace } from "./add-workspace";
 import { NeedsLogin } from "./needs-login";
 
+const NEWS_MS = 4000;
+
 /** S3 and S12: the products that one logs in with, and the workspaces; one step leads back to the install. */
 export function ManageAccountsPage() {
   const back = wayBack(new URLSearchParams(useSearch()));
@@ -28,6 +31,7 @@ export function ManageAccountsPage() {
   const workspaces = usePages(known.is === "somebody" ? `workspaces ${made?.id}` : undefined, (cursor) =>
     take(api.GET("/api/auth/v1/workspaces", { params: { query: { limit: 50, ...(cursor ? { cursor } : {}) } } })),
   );
+  useEvery(NEWS_MS, workspaces.reload); // what a product makes appears by itself
   if (known.is === "nobody") return <NeedsLogin />;
   return (
     <Page
@@ -54,7 +58,7 @@ export function ManageAccountsPage() {
           {(items) => (
             <ul class="card rows">
               {items.map((one) => (
-                <WorkspaceRow key={one.id} one={one} />
+                <WorkspaceRow key={one.id} one={one} back={back && withQuery(back, { workspace: one.id })} />
               ))}
             </ul>
           )}
@@ -66,17 +70,18 @@ export function ManageAccountsPage() {
   );
 }
 
-function WorkspaceRow({ one }: { one: WorkspaceView }) {
+function WorkspaceRow({ one, back }: { one: WorkspaceView; back: string | undefined }) {
   const facts = [one.provider_label ?? one.product, one.region, one.plan].filter(Boolean).join(" · ");
   return (
     <li class="row apart">
       <div class="grow">
         <p>
-          <Link href={ways.workspace(one.id)} dir="auto">
+          <Link href={withQuery(ways.workspace(one.id), { return_to: back })} dir="auto">
             {one.name}
           </Link>
         </p>
         <p class="small soft">{facts}</p>
+        {back && one.can?.includes("install") && <Link href={back}>{text.accounts.wayBack(one.name)}</Link>}
       </div>
       <div class="row">
         {!one.active && <Badge icon="lock">{text.workspace.archive}</Badge>}
@@ -110,7 +115,7 @@ function ProductAccounts() {
           ) : (
             <ul class="card rows">
               {found.map((one) => (
-                <ProductAccount key={one.id} one={one} changed={accounts.reload} />
+                <ProductAccount key={one.id} one={one} />
               ))}
             </ul>
           )
@@ -129,7 +134,7 @@ function ProductAccounts() {
   );
 }
 
-function ProductAccount({ one, changed }: { one: ProductAccountRow; changed: () => void }) {
+function ProductAccount({ one }: { one: ProductAccountRow }) {
   const [asking, setAsking] = useState(false);
   return (
     <li class="row apart">
@@ -151,19 +156,19 @@ function ProductAccount({ one, changed }: { one: ProductAccountRow; changed: () 
       <Button look="danger" label={text.accounts.remove(one.label)} onPress={() => setAsking(true)}>
         {text.common.remove}
       </Button>
-      {asking && <Removal one={one} changed={changed} onClose={() => setAsking(false)} />}
+      {asking && <Removal one={one} onClose={() => setAsking(false)} />}
     </li>
   );
 }
 
-function Removal({ one, changed, onClose }: { one: ProductAccountRow; changed: () => void; onClose: () => void }) {
+function Removal({ one, onClose }: { one: ProductAccountRow; onClose: () => void }) {
   const path = { params: { path: { product_account_id: one.id } } };
   const effects = useQuery(`effects ${one.id}`, () =>
     take(api.GET("/api/auth/v1/me/product-accounts/{product_account_id}/effects", path)),
   );
   const removing = useAction(async () => {
     await take(api.DELETE("/api/auth/v1/me/product-accounts/{product_account_id}", path));
-    changed();
+    forget(true); // all sessions have ended with it
   });
   const possible = effects.data?.last_way_to_log_in === false;
   return (

@@ -43,15 +43,11 @@ function StepRow({ words, is, one }: { words: string; is: number; one: Installat
   const attempt = one.call?.attempt ?? 0;
   return (
     <li class={is === 0 ? "current" : ""} aria-current={is === 0 ? "step" : undefined}>
-      <span class="dot">{is === 0 && <Beat paused={one.trouble} />}</span>
+      <span class="dot">{is === 0 && (one.trouble ? <Icon name="clock" size={16} /> : <span class="spinner" />)}</span>
       <span>{words}</span>
       {is === 0 && attempt > 0 && <span class="small soft">{text.progress.attempt(attempt)}</span>}
     </li>
   );
-}
-
-function Beat({ paused }: { paused: boolean }) {
-  return paused ? <Icon name="clock" size={16} /> : <span class="spinner" />;
 }
 
 /** Whose side the trouble is on, what it waits for, what happens next and when, and until when at most. */

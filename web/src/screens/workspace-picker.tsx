@@ -86,7 +86,14 @@ export function WorkspacePicker({ rows, chosen, onChoose }: PickerProps) {
         />
         <Icon name="chevron" />
       </div>
-      <div id={`${id}-list`} role="listbox" aria-label={text.install.workspace} class="options" hidden={!open}>
+      <div
+        id={`${id}-list`}
+        role="listbox"
+        aria-label={text.install.workspace}
+        class="options"
+        hidden={!open}
+        onPointerDown={(event) => event.preventDefault()}
+      >
         {shown.map((row, at) => (
           <Option
             key={row.workspace_id}

@@ -1,5 +1,5 @@
 import { useState } from "preact/hooks";
-import { Link } from "wouter-preact";
+import { Link, useSearch } from "wouter-preact";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
 import type { Installation, WorkspaceView } from "../api/types";
@@ -16,7 +16,7 @@ import { Listed } from "../ui/listed";
 import { Badge, Note, type Tone } from "../ui/note";
 import { Page } from "../ui/page";
 import { Ago } from "../ui/time";
-import { ways } from "../ways";
+import { wayBack, ways } from "../ways";
 import { NeedsLogin } from "./needs-login";
 import { Members } from "./workspace-members";
 import { Settings } from "./workspace-settings";
@@ -27,6 +27,7 @@ type Tab = (typeof TABS)[number];
 /** One workspace: what is installed in it, who is in it, and what its rules are. */
 export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined }) {
   const known = session.value.is;
+  const search = useSearch();
   const query = useQuery(known === "somebody" ? `workspace ${id}` : undefined, () =>
     take(api.GET("/api/auth/v1/workspaces/{workspace_id}", { params: { path: { workspace_id: id } } })),
   );
@@ -40,6 +41,7 @@ export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined
       </Page>
     );
   }
+  const install = wayBack(new URLSearchParams(search));
   const tabs = TABS.filter((each) => each !== "members" || one.can?.includes("see-members"));
   const shown = tabs.find((each) => each === tab) ?? "addons";
   return (
@@ -48,13 +50,20 @@ export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined
         {tabs.map((each) => (
           <Link
             key={each}
-            href={each === "addons" ? ways.workspace(id) : `${ways.workspace(id)}/${each}`}
+            href={`${ways.workspace(id)}${each === "addons" ? "" : `/${each}`}${search && `?${search}`}`}
             aria-current={each === shown ? "page" : undefined}
           >
             {text.workspace[each]}
           </Link>
         ))}
       </nav>
+      {install && (
+        <div>
+          <ButtonLink href={install} look="primary">
+            {text.accounts.wayBack(one.name)}
+          </ButtonLink>
+        </div>
+      )}
       {!one.active && <Note icon="lock">{text.workspace.archived}</Note>}
       <Content tab={shown} one={one} changed={query.put} />
     </Page>

@@ -6,24 +6,22 @@ interface FieldProps {
   label: string;
   value: string;
   onInput: (value: string) => void;
-  type?: "text" | "email" | "password" | "search" | "number";
+  type?: "text" | "email" | "password" | "search";
   name?: string;
   hint?: string;
-  error?: string | undefined;
   /** Refusals of the services; those of the field of this name are shown here. */
   errors?: FieldError[] | undefined;
   required?: boolean;
   autocomplete?: string;
   inputMode?: "numeric" | "text";
   maxLength?: number;
-  minLength?: number;
   autofocus?: boolean;
   long?: boolean;
 }
 
 export function Field(props: FieldProps) {
   const id = useId();
-  const found = props.error ?? props.errors?.find((one) => one.field.split(".").pop() === props.name)?.message;
+  const found = props.errors?.find((one) => one.field.split(".").pop() === props.name)?.message;
   const described = [props.hint && `${id}-hint`, found && `${id}-error`].filter(Boolean).join(" ");
   const shared = {
     id,
@@ -31,7 +29,6 @@ export function Field(props: FieldProps) {
     value: props.value,
     name: props.name,
     required: props.required,
-    minLength: props.minLength,
     maxLength: props.maxLength,
     autofocus: props.autofocus,
     "aria-describedby": described || undefined,

@@ -29,7 +29,6 @@ def test_s12_an_added_workspace_is_one_step_from_the_same_install_in_the_browser
     screens.shows(f"{addon.title} is installed")
 
 
-@pytest.mark.xfail(reason="the page of a workspace forgets the way back", raises=AssertionError)
 def test_s12_rights_are_set_before_the_step_back_to_the_install_in_the_browser(
     marketplace: Marketplace, screens: Screens, owner: Caller, addon: SampleAddOn
 ) -> None:
@@ -58,7 +57,6 @@ def test_s12_rights_are_set_before_the_step_back_to_the_install_in_the_browser(
     screens.has_chosen("Ivy's garden")
 
 
-@pytest.mark.xfail(reason="what a product tells of is not looked for, and no step has it chosen", raises=AssertionError)
 def test_s12_a_workspace_made_at_the_product_appears_and_is_one_step_from_the_install_in_the_browser(
     marketplace: Marketplace, screens: Screens, addon: SampleAddOn
 ) -> None:
@@ -78,7 +76,6 @@ def test_s12_a_workspace_made_at_the_product_appears_and_is_one_step_from_the_in
 
 
 @pytest.mark.apache
-@pytest.mark.xfail(reason="the install screen does not look again when it is told to", raises=AssertionError)
 def test_s12_a_workspace_that_is_not_known_yet_is_chosen_as_soon_as_it_is_in_the_browser(
     marketplace: Marketplace, killable: Stack, screens: Screens, owner: Caller, addon: SampleAddOn
 ) -> None:

@@ -3,7 +3,6 @@
 import re
 from urllib.parse import urlencode
 
-import pytest
 from playwright.sync_api import expect
 
 from tests.e2e.arriving import from_product, knows_at_product, login, somebody
@@ -83,7 +82,6 @@ def test_s6_a_known_region_or_subdomain_is_recognised_in_the_browser(
         assert asked_by(visitor, globe) == []
 
 
-@pytest.mark.xfail(reason="what a silent log-in ends with is taken from the address unsaid", raises=AssertionError)
 def test_s6_who_is_recognised_but_not_confirmed_stays_out_and_is_told_in_the_browser(
     island: OpenIdProvider, visitor: Visitor, screens: Screens
 ) -> None:

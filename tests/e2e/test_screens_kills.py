@@ -56,7 +56,6 @@ def test_an_install_that_is_asked_for_while_the_installer_is_away_is_done_once(
     assert len(installs(marketplace, wish)) == 1
 
 
-@pytest.mark.xfail(reason="a stream that is not known yet is never asked for again", raises=AssertionError)
 def test_an_install_that_is_heard_of_late_ends_on_the_success_screen_without_a_reload(
     killable: Stack, screens: Screens, wish: Wish
 ) -> None:

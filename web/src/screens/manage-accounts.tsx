@@ -31,6 +31,7 @@ export function ManageAccountsPage() {
   const workspaces = usePages(known.is === "somebody" ? `workspaces ${made?.id}` : undefined, (cursor) =>
     take(api.GET("/api/auth/v1/workspaces", { params: { query: { limit: 50, ...(cursor ? { cursor } : {}) } } })),
   );
+  const wayTo = (workspace: string) => back && withQuery(back, { workspace });
   useEvery(NEWS_MS, workspaces.reload); // what a product makes appears by itself
   if (known.is === "nobody") return <NeedsLogin />;
   return (
@@ -43,7 +44,7 @@ export function ManageAccountsPage() {
         <Note tone="good" live>
           <p>{text.accounts.created(made.name)}</p>
           {back && (
-            <ButtonLink href={withQuery(back, { workspace: made.id })} look="primary">
+            <ButtonLink href={wayTo(made.id) ?? back} look="primary">
               {text.accounts.wayBack(made.name)}
             </ButtonLink>
           )}
@@ -58,7 +59,7 @@ export function ManageAccountsPage() {
           {(items) => (
             <ul class="card rows">
               {items.map((one) => (
-                <WorkspaceRow key={one.id} one={one} back={back && withQuery(back, { workspace: one.id })} />
+                <WorkspaceRow key={one.id} one={one} back={one.id === made?.id ? undefined : wayTo(one.id)} />
               ))}
             </ul>
           )}

@@ -16,7 +16,7 @@ import { Listed } from "../ui/listed";
 import { Badge, Note, type Tone } from "../ui/note";
 import { Page } from "../ui/page";
 import { Ago } from "../ui/time";
-import { wayBack, ways } from "../ways";
+import { wayBack, ways, withQuery } from "../ways";
 import { NeedsLogin } from "./needs-login";
 import { Members } from "./workspace-members";
 import { Settings } from "./workspace-settings";
@@ -33,7 +33,8 @@ export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined
   );
   if (known === "nobody") return <NeedsLogin />;
   const one = query.data;
-  const back = { href: ways.accounts, text: text.workspace.back };
+  const install = wayBack(new URLSearchParams(search));
+  const back = { href: withQuery(ways.accounts, { return_to: install }), text: text.workspace.back };
   if (!one) {
     return (
       <Page title={text.accounts.workspaces} back={back}>
@@ -41,7 +42,6 @@ export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined
       </Page>
     );
   }
-  const install = wayBack(new URLSearchParams(search));
   const tabs = TABS.filter((each) => each !== "members" || one.can?.includes("see-members"));
   const shown = tabs.find((each) => each === tab) ?? "addons";
   return (

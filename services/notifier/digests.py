@@ -37,21 +37,24 @@ class Digests:
         return await self._mails.due_digests.work_off(PEOPLE, self._close)
 
     async def _close(self, digest: Document) -> None:
-        user_id = digest["_id"]
+        user_id, begun = digest["_id"], digest.get("closing")
         results = await self._mails.pending_results(user_id, TAKEN)
-        if not results:
+        if not results and begun is None:
             await self._mails.rest_digest(digest)
             return
+        first = begun or results[0]["_id"]
+        if begun is None and not await self._mails.begin_digest(digest, first):
+            return
         now = self._clock.now()
-        await self._mails.close_digest(user_id, _mail(user_id, results, now), now + self._every)
+        mail = _mail(user_id, first, results, now) if results else None
+        await self._mails.close_digest(user_id, first, mail, now + self._every)
         self._postman.ring()
 
 
-def _mail(user_id: str, results: list[Document], now: datetime) -> Document:
-    first = results[0]
+def _mail(user_id: str, first: str, results: list[Document], now: datetime) -> Document:
     names = ("installation_id", "addon_key", "workspace_id", "reason", "detail")
     return {
-        "_id": mail_id(first["_id"], user_id),
+        "_id": mail_id(first, user_id),
         "kind": "results",
         "urgency": Urgency.RESULT,
         "user_id": user_id,
@@ -61,5 +64,5 @@ def _mail(user_id: str, results: list[Document], now: datetime) -> Document:
         "created_at": now,
         "expires_at": now + MAIL_FOR,
         "due_at": now,
-        "correlation_id": first["correlation_id"],
+        "correlation_id": results[0]["correlation_id"],
     }

@@ -120,17 +120,28 @@ class MailStore:
         which = {"user_id": user_id, "pending": True}
         return await self._results.find(which).sort("at", 1).limit(limit).to_list()
 
-    async def close_digest(self, user_id: str, mail: Document, next_at: datetime) -> None:
-        """Turn results into one mail; the person's next one is not before `next_at`.
+    async def begin_digest(self, digest: Document, first: str) -> bool:
+        """Note which result names the mail that is about to be made; False if somebody has closed it meanwhile.
+
+        The name has to outlive a crash: a result that arrives late may be the oldest one by then, and a mail of another
+        name would tell the same results again.
+        """
+        which = {"_id": digest["_id"], "closing": {"$exists": False}, "closes": digest.get("closes")}
+        return (await self._digests.update_one(which, {"$set": {"closing": first}})).matched_count == 1
+
+    async def close_digest(self, user_id: str, first: str, mail: Document | None, next_at: datetime) -> None:
+        """Turn results into one mail, of the name that was begun; the person's next one is not before `next_at`.
 
         The mail's own list is the truth: after a crash in between, the mail that is there already says which
         results it holds, and the rest stay pending.
         """
-        await self.add([mail])
-        kept = await self._mails.find_one({"_id": mail["_id"]}, {"taken": 1})
-        taken = kept["taken"] if kept else []
-        await self._results.update_many({"_id": {"$in": taken}}, {"$unset": {"pending": ""}})
-        await self._digests.update_one({"_id": user_id}, {"$set": {"due_at": next_at}})
+        if mail is not None:
+            await self.add([mail])
+            kept = await self._mails.find_one({"_id": mail["_id"]}, {"taken": 1})
+            taken = kept["taken"] if kept else []
+            await self._results.update_many({"_id": {"$in": taken}}, {"$unset": {"pending": ""}})
+        closed: Document = {"$set": {"due_at": next_at}, "$unset": {"closing": ""}, "$inc": {"closes": 1}}
+        await self._digests.update_one({"_id": user_id, "closing": first}, closed)
 
     async def rest_digest(self, digest: Document) -> None:
         """Nothing is pending: not due any more, unless somebody has wished for it since it was claimed."""

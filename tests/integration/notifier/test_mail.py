@@ -1,6 +1,7 @@
 """Mails over real SMTP: sent, sent once, and not sent when they should not be."""
 
 import asyncio
+import contextlib
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -341,3 +342,53 @@ async def test_a_mail_says_until_when_its_link_works_not_until_when_it_is_sent(
     await souk.tell(send_mail(ada, souk.clock, LINK, template="email-changed", expires_at=until))
     (mail,) = await eventually(lambda: mailbox.to(ada.address))
     assert f"until {until:%Y-%m-%d %H:%M} UTC" in " ".join(text_of(mail).split())
+
+
+@pytest.mark.parametrize("step", ["mails", "results", "digests"])
+async def test_a_digest_that_broke_off_names_no_result_twice_whatever_has_come_meanwhile(
+    database: Database, mongo_url: str, mailbox: MailBox, monkeypatch: pytest.MonkeyPatch, step: str
+) -> None:
+    ada, space = Person(), new_id()
+    async with notifier(database, mongo_url, mailbox, digest_wait_seconds=600, digest_every_seconds=60) as souk:
+        digests = digests_of(souk)
+        store = digests._mails
+        await souk.tell(account(ada, souk.clock), workspace(space, [ada]), addon(Person()))
+        await souk.tell(*(installed(ada, space, f"k{number}") for number in range(3)))
+
+        async def is_due() -> None:
+            free = {"$set": {"due_at": souk.clock.now()}, "$unset": {"lease": "", "lease_until": ""}}
+            await souk.database["digests"].update_one({"_id": ada.id}, free)
+            with contextlib.suppress(RuntimeError):
+                await digests.work()
+
+        async def breaks(*_: Any, **__: Any) -> None:
+            raise RuntimeError("killed here")
+
+        begin = store.begin_digest
+
+        async def begins_and_ends_are_lost(digest: Any, first: str) -> bool:
+            assert await begin(digest, first)
+            patched.setattr(store._digests, "update_one", breaks)
+            return True
+
+        with monkeypatch.context() as patched:
+            if step == "mails":
+                patched.setattr(store, "add", breaks)
+            elif step == "results":
+                patched.setattr(store._results, "update_many", breaks)
+            else:
+                patched.setattr(store, "begin_digest", begins_and_ends_are_lost)
+            await is_due()
+        late = souk.envelope(installed(ada, space, "late"), age=timedelta(minutes=5))
+        await souk.receive(late)
+
+        async def names() -> list[str]:
+            told = souk.database["mails"].find({"kind": "results"}, {"taken": 1})
+            return [name async for mail in told for name in mail["taken"]]
+
+        async def all_are_told() -> bool:
+            await is_due()
+            return not await souk.database["results"].count_documents({"pending": True})
+
+        await eventually(all_are_told)
+        assert len(await names()) == len(set(await names())) == 4

@@ -59,7 +59,7 @@ export function ManageAccountsPage() {
           {(items) => (
             <ul class="card rows">
               {items.map((one) => (
-                <WorkspaceRow key={one.id} one={one} back={one.id === made?.id ? undefined : wayTo(one.id)} />
+                <WorkspaceRow key={one.id} one={one} back={wayTo(one.id)} told={one.id === made?.id} />
               ))}
             </ul>
           )}
@@ -71,7 +71,7 @@ export function ManageAccountsPage() {
   );
 }
 
-function WorkspaceRow({ one, back }: { one: WorkspaceView; back: string | undefined }) {
+function WorkspaceRow({ one, back, told }: { one: WorkspaceView; back: string | undefined; told: boolean }) {
   const facts = [one.provider_label ?? one.product, one.region, one.plan].filter(Boolean).join(" · ");
   return (
     <li class="row apart">
@@ -82,7 +82,7 @@ function WorkspaceRow({ one, back }: { one: WorkspaceView; back: string | undefi
           </Link>
         </p>
         <p class="small soft">{facts}</p>
-        {back && one.can?.includes("install") && <Link href={back}>{text.accounts.wayBack(one.name)}</Link>}
+        {back && !told && one.can?.includes("install") && <Link href={back}>{text.accounts.wayBack(one.name)}</Link>}
       </div>
       <div class="row">
         {!one.active && <Badge icon="lock">{text.workspace.archive}</Badge>}

@@ -92,8 +92,12 @@ async def test_the_past_is_not_looked_at(souk: Notifier, mailbox: MailBox) -> No
             await souk.client.get(f"{V1}/feedback", headers=operator),
         ]
         await FeedStore(souk.database).news(ends)  # what every replica asks while somebody listens
-        await eventually(worker(souk, "digests").work)
-        assert await worker(souk, "postman").work()
+
+        async def mailed() -> bool:  # a digest may be due once more with nothing in it
+            await worker(souk, "digests").work()
+            return bool(await worker(souk, "postman").work())
+
+        await eventually(mailed)
         for name in ("digests", "watchman", "postman"):
             await worker(souk, name)._pause()
     assert [page.status_code for page in pages] == [200] * len(pages)

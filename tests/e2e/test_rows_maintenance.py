@@ -64,7 +64,7 @@ def test_the_live_stream_shows_the_screen_and_takes_it_away(
     ) as follower:
         follower.wait(lambda events: [one for one in events if one.data.get("screen") == "maintenance"], "the screen")
         addon.behave("ok")
-        follower.wait(lambda events: events[-1].data.get("outcome") == "installed", "the outcome")
+        follower.wait(lambda events: [one for one in events if one.data.get("outcome") == "installed"], "the outcome")
 
     last = [one.data for one in follower.events if one.type == "state"][-1]
     assert (last["state"], last["screen"], last["trouble"]) == ("INSTALLED", None, False)

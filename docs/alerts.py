@@ -7,6 +7,8 @@ from typing import Any
 
 from prometheus_client import REGISTRY
 
+SERVICES = ("auth", "catalog", "installer", "notifier")
+
 
 @dataclass(frozen=True)
 class Alert:
@@ -111,20 +113,14 @@ ALERTS = (
     Alert(
         "NotMeasured",
         "time() - max by (job) (souk_measured_timestamp_seconds) > 300 or "
-        + " or ".join(
-            f'absent(souk_measured_timestamp_seconds{{job="{one}"}})'
-            for one in ("auth", "catalog", "installer", "notifier")
-        ),
+        + " or ".join(f'absent(souk_measured_timestamp_seconds{{job="{one}"}})' for one in SERVICES),
         5,
         "page",
         "No worker reads its gauges: none runs, or MongoDB is away.",
     ),
     Alert(
         "ProcessGone",
-        " or ".join(
-            f'absent(up{{job="{one}"}}) or max by (job) (up{{job="{one}"}}) == 0'
-            for one in ("auth", "catalog", "installer", "notifier")
-        ),
+        " or ".join(f'absent(up{{job="{one}"}}) or max by (job) (up{{job="{one}"}}) == 0' for one in SERVICES),
         2,
         "page",
         "No process of the service answers Prometheus. The other alerts of this service cannot fire meanwhile.",

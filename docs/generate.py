@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from docs.alerts import rules
+from docs.alerts import SERVICES, rules
 from docs.operating import operating_page
 from docs.problems import markdown, page, problems
 from shared.contracts.envelope import Message, Topic
@@ -23,7 +23,6 @@ from shared.plumbing.settings import PlatformSettings, ServiceSettings
 
 DOCS = Path(__file__).parent
 WEB = DOCS.parent / "web" / "public"
-SERVICES = ("auth", "catalog", "installer", "notifier")
 READING = """\
 ## Reading them
 

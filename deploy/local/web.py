@@ -50,9 +50,9 @@ def _stands(stamp: str, wanted: str, made: Path) -> bool:
 
 
 def _sources() -> Iterator[Path]:
-    for path in sorted(SOURCE.rglob("*")):
-        if path.is_file() and path.relative_to(SOURCE).parts[0] not in _MADE:
-            yield path
+    for top in sorted(SOURCE.iterdir()):
+        if top.name not in _MADE:
+            yield from (path for path in sorted([top, *top.rglob("*")]) if path.is_file())
     yield from sorted((PROJECT / "docs" / "openapi").glob("*.json"))
 
 

@@ -228,6 +228,7 @@ def redeliver(draft: Draft, message: RedeliveryAsked) -> Verdict:
 
 
 def call_again(draft: Draft, cause: str) -> None:
+    """INSTALLED under the next number, in the place of whatever is being called."""
     one, deadline = draft.one, draft.one.deadline
     draft.lose_flight()
     add_call(draft, Kind.INSTALLED, cause=cause)

@@ -236,9 +236,15 @@ def cause_of(message: Input) -> str | None:
     match message:
         case Checked():
             return message.message_id
-        case CancelAsked() | RetryAsked() | UninstallAsked() | SettingsChanged() | RedeliveryAsked():
-            return message.request_id
-        case ManifestApplied() | BaseUrlMoved():
+        case (
+            CancelAsked()
+            | RetryAsked()
+            | UninstallAsked()
+            | SettingsChanged()
+            | RedeliveryAsked()
+            | ManifestApplied()
+            | BaseUrlMoved()
+        ):
             return message.request_id
         case _:
             return None

@@ -7,7 +7,7 @@ import type { LoginOptions, ProviderRow } from "../api/types";
 import { arrival } from "../arrival";
 import { useAction } from "../hooks/action";
 import { useQuery } from "../hooks/query";
-import { text, told } from "../text";
+import { text } from "../text";
 import { Button, ButtonAway, ButtonLink } from "../ui/button";
 import { Loaded } from "../ui/failure";
 import { Field } from "../ui/field";
@@ -16,6 +16,7 @@ import { Note } from "../ui/note";
 import { Page } from "../ui/page";
 import { codeBody } from "../ui/step-up";
 import { wayBack, ways, withQuery } from "../ways";
+import { LoginRefusal } from "./login-refusal";
 
 const CSRF = { headers: { "X-Souk-CSRF": "1" } };
 const SECOND = "two-factor-needed";
@@ -37,25 +38,9 @@ export function LoginPage() {
       lead={another ? text.login.anotherLead : undefined}
       back={back === ways.home ? undefined : { href: back, text: text.common.back }}
     >
-      {error && error !== SECOND && <Refused slug={error} back={back} />}
+      {error && error !== SECOND && <LoginRefusal slug={error} back={back} tone="bad" live />}
       <Ways another={another} back={back} onSecond={(challenge) => setSecond({ challenge })} />
     </Page>
-  );
-}
-
-/** What a product's log-in has ended with. */
-function Refused({ slug, back }: { slug: string; back: string }) {
-  const { title, detail } = told(new Problem(slug, 403));
-  return (
-    <Note tone="bad" live>
-      <p>
-        <strong>{title}</strong>
-      </p>
-      {detail && <p>{detail}</p>}
-      {slug === "email-not-verified" && (
-        <ButtonLink href={withQuery("/verify-email", { return_to: back })}>{text.verify.resend}</ButtonLink>
-      )}
-    </Note>
   );
 }
 

@@ -2,18 +2,18 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useState } from "preact/hooks";
 import { Link, useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
-import { Problem } from "../api/problem";
 import { ended, leave, recognise, session } from "../api/session";
 import { site } from "../api/site";
 import { arrive, hindered } from "../arrival";
 import { useEvery } from "../hooks/now";
 import { useQuery } from "../hooks/query";
-import { text, told } from "../text";
+import { text } from "../text";
 import { Button, ButtonLink } from "../ui/button";
 import { Icon } from "../ui/icon";
 import { Note } from "../ui/note";
-import { here, outside, ownPath, ways, withQuery } from "../ways";
+import { here, outside, ownPath, ways } from "../ways";
 import { Helpful } from "./helpful";
+import { LoginRefusal } from "./login-refusal";
 
 const NEWS_MS = 60_000;
 
@@ -91,7 +91,9 @@ function Banners() {
           </Button>
         </Note>
       )}
-      {hindered.value && known.is === "nobody" && <Hindered slug={hindered.value} />}
+      {hindered.value && known.is === "nobody" && (
+        <LoginRefusal slug={hindered.value} back={here()} tone="warn" icon="user" />
+      )}
       {ended.value && known.is === "nobody" && (
         <Note tone="warn" icon="user">
           <p>{text.shell.sessionEnded}</p>
@@ -108,22 +110,6 @@ function Banners() {
         </Note>
       ))}
     </div>
-  );
-}
-
-/** S4 and S6: the product knows the visitor, and something is still to be done. */
-function Hindered({ slug }: { slug: string }) {
-  const { title, detail } = told(new Problem(slug, 403));
-  return (
-    <Note tone="warn" icon="user">
-      <p>
-        <strong>{title}</strong>
-      </p>
-      {detail && <p>{detail}</p>}
-      {slug === "email-not-verified" && (
-        <ButtonLink href={withQuery("/verify-email", { return_to: here() })}>{text.verify.resend}</ButtonLink>
-      )}
-    </Note>
   );
 }
 

@@ -5,7 +5,7 @@ export type Tone = "good" | "warn" | "bad" | "plain";
 
 const ICONS: Record<Tone, IconName> = { good: "check", warn: "alert", bad: "alert", plain: "info" };
 
-interface NoteProps {
+export interface NoteProps {
   tone?: Tone;
   icon?: IconName;
   /** Read out at once to those who listen, because it has just come. */

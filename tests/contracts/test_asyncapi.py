@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from docs.generate import SERVICES, build
+from docs.alerts import SERVICES
+from docs.generate import build
 from shared.contracts.envelope import TopicKind
 from shared.contracts.topics import ALL_TOPICS
 from shared.plumbing.asyncapi import asyncapi_document

@@ -6,7 +6,8 @@ import pytest
 from faststream import AckPolicy
 from faststream.kafka import KafkaBroker
 
-from docs.generate import SERVICES, build
+from docs.alerts import SERVICES
+from docs.generate import build
 from shared.contracts.envelope import TopicKind
 from shared.plumbing.consumer import group_id
 

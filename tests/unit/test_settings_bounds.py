@@ -8,7 +8,8 @@ import pytest
 from annotated_types import Ge, Gt
 from pydantic import TypeAdapter, ValidationError
 
-from docs.generate import SERVICES, build, settings_of
+from docs.alerts import SERVICES
+from docs.generate import build, settings_of
 from shared.plumbing.settings import PlatformSettings
 
 LEAST_ABOVE: dict[type, Any] = {int: 1, float: 0.001, timedelta: timedelta(milliseconds=1)}

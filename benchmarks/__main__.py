@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from benchmarks import installs, logins, preflight, recovery, sharing, tokens
+from benchmarks import installs, logins, preflight, recovery, screens, sharing, tokens
 from benchmarks.world import World, world
 from deploy.local.paths import PROJECT
 
@@ -21,6 +21,7 @@ MEASUREMENTS: Mapping[str, Callable[[World, argparse.Namespace], dict[str, Any]]
     "preflight": preflight.measured,
     "logins": logins.measured,
     "tokens": tokens.measured,
+    "screens": screens.measured,
 }
 # Each on stacks of its own.
 APART: Mapping[str, Callable[[argparse.Namespace], dict[str, Any]]] = {

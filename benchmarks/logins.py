@@ -33,7 +33,7 @@ def measured(made: World, options: argparse.Namespace) -> dict[str, Any]:
         begun = time.process_time()
         hasher.verify(stored, "correct horse")
         alone.append(1000 * (time.process_time() - begun))
-    people = [_account(made) for _ in range(ACCOUNTS)]
+    people = [account(made) for _ in range(ACCOUNTS)]
     turns = itertools.cycle({"email": one.email, "password": one.password} for one in people)
     url = made.api("auth", options) + "/api/auth/v1/sessions"
 
@@ -55,7 +55,8 @@ def measured(made: World, options: argparse.Namespace) -> dict[str, Any]:
     return {"rows": rows, "hash_ms": alone}
 
 
-def _account(made: World) -> Person:
+def account(made: World) -> Person:
+    """Somebody new, with a confirmed address."""
     person = Person(made.stack.plan.public_url, "Lola", f"lola-{secrets.token_hex(4)}@bench.example")
     person.sign_up()
     person.open_link(made.story.mailbox.wait(person.email, "confirm"))

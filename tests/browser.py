@@ -8,6 +8,9 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.debian import program
 from tests.waiting import PATIENCE_SECONDS
 
+# Root has no sandbox of its own to give to the pages, and every page here is ours.
+ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage")
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -17,12 +20,22 @@ def chromium() -> Iterator[Browser]:
     """
     path = program("chromium", "chromium")
     with sync_playwright() as playwright:
-        # Root has no sandbox of its own to give to the pages, and every page here is ours.
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-dev-shm-usage"])
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         try:
             yield browser
         finally:
             browser.close()
+
+
+@contextmanager
+def without_foreign_cookies(browser: Browser) -> Iterator[Browser]:
+    """Another one, which keeps no cookies of third parties."""
+    arguments = (*ARGUMENTS, "--test-third-party-cookie-phaseout")
+    started = browser.browser_type.launch(executable_path=program("chromium", "chromium"), args=arguments)
+    try:
+        yield started
+    finally:
+        started.close()
 
 
 @contextmanager

@@ -19,10 +19,8 @@ from tests.browser import chromium, nobodys
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
 from tests.e2e.publisher_site import Site, publisher_site, says
-from tests.e2e.screens import Screens
 from tests.e2e.topics import Topics
 from tests.e2e.visitor import Visitor
-from tests.e2e.wishes import Wish
 from tests.openid_provider import OpenIdProvider, running
 
 # What takes a minute in production takes a second or two here. Limits against abuse are not what is tried here,
@@ -179,14 +177,6 @@ def owner(marketplace: Marketplace) -> Caller:
     return marketplace.customer("Ivy")
 
 
-@pytest.fixture
-def screens(visitor: Visitor) -> Iterator[Screens]:
-    """Somebody new at the web client, in which no script may fail."""
-    shown = Screens(visitor)
-    yield shown
-    assert shown.broken == []
-
-
 @pytest.fixture(scope="package")
 def mallory(marketplace: Marketplace) -> Caller:
     """Somebody with an account, a publisher even, and no good intentions."""
@@ -231,13 +221,6 @@ def an_addon(marketplace: Marketplace) -> Iterator[Callable[[], SampleAddOn]]:
 def addon(an_addon: Callable[[], SampleAddOn]) -> SampleAddOn:
     """A fresh published add-on."""
     return an_addon()
-
-
-@pytest.fixture
-def wish(marketplace: Marketplace, owner: Caller, addon: SampleAddOn) -> Wish:
-    room = marketplace.workspace(owner)
-    marketplace.preflight(addon.key, room, owner)
-    return Wish(owner, room, addon)
 
 
 @pytest.fixture

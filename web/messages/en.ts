@@ -593,6 +593,7 @@ export const en = {
     "too-many-requests": { title: "Too many tries", detail: "Wait a little before you go on." },
     "token-missing": { title: "Please log in", detail: "This page is for those who are logged in." },
     "session-ended": { title: "Your session has ended", detail: "Log in, and you go on where you were." },
+    "invalid-request": { title: "Something has to be corrected", detail: "" },
     "credentials-wrong": { title: "Address or password is wrong", detail: "" },
     "email-not-verified": { title: "Your e-mail address is not confirmed", detail: "Use the link in our mail." },
     "local-accounts-off": { title: "Log in with your product", detail: "There are no accounts with a password here." },

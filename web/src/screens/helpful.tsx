@@ -36,7 +36,15 @@ export function Helpful({ page }: { page: string }) {
             void telling.run(false);
           }}
         >
-          <Field label={text.shell.tellMore} value={missing} onInput={setMissing} maxLength={2000} long />
+          <Field
+            label={text.shell.tellMore}
+            name="text"
+            value={missing}
+            onInput={setMissing}
+            errors={telling.problem?.fields}
+            maxLength={2000}
+            long
+          />
           <Button type="submit" pending={telling.pending}>
             {text.shell.send}
           </Button>

@@ -16,7 +16,7 @@ import { Badge } from "../ui/note";
 import { Page } from "../ui/page";
 import { ways } from "../ways";
 
-const TYPING_MS = 150;
+const TYPING_MS = 40; // letters that come together are one search
 
 /** Everything that there is, searched by words and by category; what is asked for stands in the address. */
 export function HomePage() {

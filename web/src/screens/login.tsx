@@ -10,7 +10,7 @@ import { useQuery } from "../hooks/query";
 import { text } from "../text";
 import { Button, ButtonAway, ButtonLink } from "../ui/button";
 import { Loaded } from "../ui/failure";
-import { Field } from "../ui/field";
+import { EmailField, Field } from "../ui/field";
 import { Form } from "../ui/form";
 import { Note } from "../ui/note";
 import { Page } from "../ui/page";
@@ -141,16 +141,7 @@ function PasswordForm({ back, onSecond }: { back: string; onSecond: (challenge: 
         )
       }
     >
-      <Field
-        label={text.login.email}
-        name="email"
-        type="email"
-        autocomplete="username"
-        value={email}
-        onInput={setEmail}
-        errors={logging.problem?.fields}
-        required
-      />
+      <EmailField autocomplete="username" value={email} onInput={setEmail} errors={logging.problem?.fields} />
       <Field
         label={text.login.password}
         name="password"

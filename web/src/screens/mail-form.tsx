@@ -1,7 +1,6 @@
 import { useState } from "preact/hooks";
 import { useAction } from "../hooks/action";
-import { text } from "../text";
-import { Field } from "../ui/field";
+import { EmailField } from "../ui/field";
 import { Form } from "../ui/form";
 import { Note } from "../ui/note";
 
@@ -32,16 +31,7 @@ export function MailForm({ email: known, button, sent, ask }: MailFormProps) {
         )
       }
     >
-      <Field
-        label={text.login.email}
-        name="email"
-        type="email"
-        autocomplete="email"
-        value={email}
-        onInput={setEmail}
-        errors={asking.problem?.fields}
-        required
-      />
+      <EmailField value={email} onInput={setEmail} errors={asking.problem?.fields} />
     </Form>
   );
 }

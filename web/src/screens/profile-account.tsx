@@ -5,7 +5,7 @@ import type { User } from "../api/types";
 import { useAction } from "../hooks/action";
 import { useQuery } from "../hooks/query";
 import { text } from "../text";
-import { Field } from "../ui/field";
+import { EmailField, Field } from "../ui/field";
 import { Form } from "../ui/form";
 import { Note } from "../ui/note";
 
@@ -71,16 +71,7 @@ function Address({ user }: { user: User }) {
       <p>
         {text.profile.email}: <strong>{user.email}</strong>
       </p>
-      <Field
-        label={text.profile.newEmail}
-        name="email"
-        type="email"
-        autocomplete="email"
-        value={email}
-        onInput={setEmail}
-        errors={changing.problem?.fields}
-        required
-      />
+      <EmailField label={text.profile.newEmail} value={email} onInput={setEmail} errors={changing.problem?.fields} />
     </Form>
   );
 }

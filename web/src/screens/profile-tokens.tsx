@@ -116,7 +116,7 @@ function NewToken({ onClose }: { onClose: () => void }) {
           value={name}
           onInput={setName}
           errors={making.problem?.fields}
-          maxLength={100}
+          maxLength={60}
           required
         />
         <fieldset class="stack tight">

@@ -6,7 +6,7 @@ import { useQuery } from "../hooks/query";
 import { text } from "../text";
 import { ButtonLink } from "../ui/button";
 import { Empty, Loaded } from "../ui/failure";
-import { Field } from "../ui/field";
+import { EmailField, Field } from "../ui/field";
 import { Form } from "../ui/form";
 import { Note } from "../ui/note";
 import { Page } from "../ui/page";
@@ -77,16 +77,7 @@ function NewAccount({ back, onSent }: { back: string; onSent: (email: string) =>
         onInput={setName}
         errors={errors}
       />
-      <Field
-        label={text.login.email}
-        name="email"
-        type="email"
-        autocomplete="email"
-        value={email}
-        onInput={setEmail}
-        errors={errors}
-        required
-      />
+      <EmailField value={email} onInput={setEmail} errors={errors} />
       <Field
         label={text.login.password}
         name="password"

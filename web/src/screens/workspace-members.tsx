@@ -9,7 +9,7 @@ import { text } from "../text";
 import { Button } from "../ui/button";
 import { Confirm } from "../ui/dialog";
 import { Refusal } from "../ui/failure";
-import { Choice, Field } from "../ui/field";
+import { Choice, EmailField } from "../ui/field";
 import { Form } from "../ui/form";
 import { Listed } from "../ui/listed";
 import { Badge, Note } from "../ui/note";
@@ -162,15 +162,7 @@ function Invites({ workspace }: { workspace: WorkspaceView }) {
           )
         }
       >
-        <Field
-          label={text.login.email}
-          name="email"
-          type="email"
-          value={email}
-          onInput={setEmail}
-          errors={inviting.problem?.fields}
-          required
-        />
+        <EmailField autocomplete="off" value={email} onInput={setEmail} errors={inviting.problem?.fields} />
         <Choice
           label={text.workspace.role}
           value={role}

@@ -6,16 +6,16 @@ import { Button } from "./button";
 import { Icon, type IconName } from "./icon";
 import { Note } from "./note";
 
-/** What was refused, beside what was tried. */
+/** What was refused, beside what was tried; what is wrong with a field stands at the field. */
 export function Refusal({ of: problem }: { of: Problem | undefined }) {
-  if (!problem || problem.fields.length > 0) return null;
+  if (!problem) return null;
   const { title, detail } = told(problem);
   return (
     <Note tone="bad" live>
       <p>
         <strong>{title}</strong>
       </p>
-      {detail && <p>{detail}</p>}
+      {detail && problem.fields.length === 0 && <p>{detail}</p>}
       {problem.correlationId && problem.status >= 500 && <Reference id={problem.correlationId} />}
     </Note>
   );

@@ -1,5 +1,6 @@
 import { useId } from "preact/hooks";
 import type { FieldError } from "../api/problem";
+import { text } from "../text";
 import { Icon } from "./icon";
 
 interface FieldProps {
@@ -58,6 +59,12 @@ export function Field(props: FieldProps) {
       )}
     </div>
   );
+}
+
+type AddressProps = Pick<FieldProps, "value" | "onInput" | "errors"> & { label?: string; autocomplete?: string };
+
+export function EmailField({ label = text.login.email, autocomplete = "email", ...given }: AddressProps) {
+  return <Field {...given} label={label} name="email" type="email" autocomplete={autocomplete} required />;
 }
 
 function Hint({ id, words }: { id: string; words: string }) {

@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.marketplace import SampleAddOn
 from tests.e2e.people import Caller
-from tests.e2e.screens import Screens
+from tests.e2e.web.screens import Screens
 
 
 @dataclass(frozen=True)

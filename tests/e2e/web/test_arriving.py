@@ -3,12 +3,13 @@
 import re
 from urllib.parse import urlencode
 
-from playwright.sync_api import expect
+from playwright.sync_api import Browser, Request, expect
 
+from tests.browser import nobodys, without_foreign_cookies
 from tests.e2e.arriving import from_product, knows_at_product, login, somebody
 from tests.e2e.marketplace import Marketplace, SampleAddOn
-from tests.e2e.screens import Screens
 from tests.e2e.visitor import Visitor
+from tests.e2e.web.screens import Screens
 from tests.openid_provider import OpenIdProvider
 
 
@@ -94,3 +95,29 @@ def test_s6_who_is_recognised_but_not_confirmed_stays_out_and_is_told_in_the_bro
     screens.shows("Notices")
     screens.is_logged_out()
     screens.says("Your e-mail address is not confirmed")
+
+
+def test_nothing_depends_on_cookies_of_third_parties(
+    marketplace: Marketplace, browser: Browser, globe: OpenIdProvider, addon: SampleAddOn
+) -> None:
+    with without_foreign_cookies(browser) as strict, nobodys(strict) as context:
+        visitor = Visitor(context, marketplace.url)
+        foreign: list[str] = []
+
+        def note(request: Request) -> None:
+            if not request.is_navigation_request() and not request.url.startswith((marketplace.url, "data:", "blob:")):
+                foreign.append(request.url)
+
+        name, _ = somebody(globe)
+        knows_at_product(visitor, globe, name)
+        screens = Screens(visitor)
+        visitor.page.on("request", note)
+        from_product(visitor, globe, f"{marketplace.url}/addons/{addon.key}?{urlencode({'iss': globe.issuer})}")
+        screens.is_logged_in(name)
+        visitor.page.reload()
+        screens.is_logged_in(name)
+
+        assert [one for one in foreign if not one.startswith(globe.issuer)] == []
+        assert len(context.pages) == 1
+        assert len(visitor.page.frames) == 1, "something is shown in a frame"
+        assert screens.broken == []

@@ -7,8 +7,8 @@ from playwright.sync_api import Locator, expect
 from deploy.local.demo.people import eventually
 from tests.e2e.arriving import confirm, login, somebody
 from tests.e2e.marketplace import Marketplace
-from tests.e2e.screens import Screens
 from tests.e2e.visitor import Visitor
+from tests.e2e.web.screens import Screens
 from tests.openid_provider import OpenIdProvider
 
 WHY = "Until it is confirmed there is no access to the account."

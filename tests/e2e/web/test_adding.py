@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from deploy.local.stack import Stack
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
-from tests.e2e.screens import Screens
+from tests.e2e.web.screens import Screens
 
 
 def test_s12_an_added_workspace_is_one_step_from_the_same_install_in_the_browser(

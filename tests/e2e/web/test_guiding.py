@@ -5,8 +5,8 @@ from playwright.sync_api import expect
 from tests.e2e.arriving import confirm
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
-from tests.e2e.screens import Screens
 from tests.e2e.visitor import Visitor
+from tests.e2e.web.screens import Screens
 
 
 def test_s7_an_admin_chooses_an_addon_and_gets_to_the_install_screen_in_the_browser(

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from deploy.local.demo.people import eventually
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
-from tests.e2e.screens import Screens
+from tests.e2e.web.screens import Screens
 
 SUPPORT = "https://support.example/help"
 FOR_EVERYBODY = (

@@ -7,8 +7,8 @@ from playwright.sync_api import expect
 from deploy.local.demo.people import eventually
 from deploy.local.stack import Stack
 from tests.e2e.marketplace import INSTALLATIONS, Marketplace
-from tests.e2e.screens import Screens
-from tests.e2e.wishes import Wish, begin
+from tests.e2e.web.screens import Screens
+from tests.e2e.web.wishes import Wish, begin
 
 pytestmark = pytest.mark.apache
 

@@ -6,8 +6,8 @@ from playwright.sync_api import expect
 from deploy.local.demo.people import eventually
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
-from tests.e2e.screens import Screens
 from tests.e2e.two_factor import next_code, switch_off, switch_on, two_workspaces
+from tests.e2e.web.screens import Screens
 
 LOCKED = "Locked: it requires two-factor authentication. Switch it on in your profile settings"
 

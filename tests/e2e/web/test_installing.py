@@ -5,8 +5,8 @@ from playwright.sync_api import expect
 from deploy.local.demo.people import eventually
 from deploy.local.stack import Stack
 from tests.e2e.marketplace import Marketplace
-from tests.e2e.screens import Screens
-from tests.e2e.wishes import Wish, begin
+from tests.e2e.web.screens import Screens
+from tests.e2e.web.wishes import Wish, begin
 
 NOTICES = "/api/notifier/v1/notices"
 

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 from tests.e2e.invites import join
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
-from tests.e2e.screens import Screens
+from tests.e2e.web.screens import Screens
 
 
 def test_s11_the_dropdown_has_what_one_administers_and_one_can_be_added_in_the_browser(

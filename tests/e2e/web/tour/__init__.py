@@ -1,0 +1,1 @@
+"""A tour of the web client: each screen in the states that its visitors meet."""

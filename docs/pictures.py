@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import httpx
 from playwright.sync_api import Page, expect, sync_playwright
@@ -65,7 +66,12 @@ def _publish(story: Story, name: str) -> str:
 
 def _workspaces(story: Story, key: str) -> dict[str, str]:
     """One that has the add-on, one that is locked, two that can take it."""
-    kinds = {"Accounting": {}, "Design": {}, "Legal": {"requires_two_factor": True}, "Studio Berlin": {"region": "eu"}}
+    kinds: dict[str, dict[str, Any]] = {
+        "Accounting": {},
+        "Design": {},
+        "Legal": {"requires_two_factor": True},
+        "Studio Berlin": {"region": "eu"},
+    }
     rooms = {}
     for name, fields in kinds.items():
         rooms[name] = story.visit.pushed_workspace(name, **({"region": ""} | fields))["id"]

@@ -15,7 +15,11 @@ RUN_FOLDER = "TEST_RUN_FOLDER"  # the variable by which a run tells its workers
 END_TO_END = "tests/e2e/"
 # The longest ways, each with a stack of its own, so they begin together. More stacks cost more than they save.
 # A consumer with no protection of its own must not meet what `test_bad_records` puts on the topics.
-ON_ONE_STACK = {"rows": ("test_rows_", "test_agreement", "test_consumer")}
+ON_ONE_STACK = {
+    "rows": ("test_rows_", "test_agreement", "test_consumer"),
+    # All of these are slow ones, so `make test` starts no stack for them.
+    "screens": tuple(f"web/test_{one}" for one in ("looks", "texts", "answers", "flows", "keyboard", "maintenance")),
+}
 
 
 class Files(LoadScopeScheduling):  # type: ignore[misc] # xdist ships no type information

@@ -17,7 +17,7 @@ from prometheus_client import Gauge
 from services.notifier.domain import is_member
 from services.notifier.feed_store import FeedStore
 from services.notifier.store import Views
-from shared.plumbing.errors import TooMany, Unavailable
+from shared.plumbing.errors import Problem, TooMany, Unavailable
 
 log = structlog.get_logger()
 
@@ -86,7 +86,11 @@ class Hub:
 
     @contextlib.contextmanager
     def join(self, listener: Listener) -> Iterator[None]:
-        """Listen while inside."""
+        """Listen while inside. Where many came in at once, those for whom there is no room are at their end at once."""
+        try:
+            self.check_room(listener.user_id)
+        except Problem as full:
+            listener.end(full.slug)
         self._listeners.add(listener)
         self._by_user[listener.user_id] += 1
         STREAMS.inc()

@@ -1,6 +1,6 @@
 import type { ComponentChildren } from "preact";
 import { useErrorBoundary } from "preact/hooks";
-import { Route, Switch } from "wouter-preact";
+import { Route, Switch, useLocation } from "wouter-preact";
 import { AddOnPage } from "./screens/addon";
 import { HomePage } from "./screens/home";
 import { InstallPage } from "./screens/install";
@@ -16,22 +16,18 @@ import { SignUpPage } from "./screens/sign-up";
 import { VerifyPage } from "./screens/verify";
 import { WorkspacePage } from "./screens/workspace";
 import { text } from "./text";
-import { Button, ButtonLink } from "./ui/button";
-import { Empty } from "./ui/failure";
-import { Page } from "./ui/page";
-import { StepUp } from "./ui/step-up";
+import { Button, ButtonLink, Empty, Page, StepUp } from "./ui";
 import { ways } from "./ways";
 
 export function App() {
+  const [path] = useLocation();
   return (
     <Shell>
-      <Guard>
+      <Guard key={path}>
         <Switch>
           <Route path="/" component={HomePage} />
-          <Route path="/addons/:key">{({ key }) => <AddOnPage key={key} addonKey={decodeURIComponent(key)} />}</Route>
-          <Route path="/addons/:key/install">
-            {({ key }) => <InstallPage key={key} addonKey={decodeURIComponent(key)} />}
-          </Route>
+          <Route path="/addons/:key">{({ key }) => <AddOnPage key={key} addonKey={decoded(key)} />}</Route>
+          <Route path="/addons/:key/install">{({ key }) => <InstallPage key={key} addonKey={decoded(key)} />}</Route>
           <Route path="/installations/:id">{({ id }) => <InstallationPage key={id} id={id} />}</Route>
           <Route path="/workspaces/:id/:tab?">{({ id, tab }) => <WorkspacePage key={id} id={id} tab={tab} />}</Route>
           <Route path="/manage-accounts" component={ManageAccountsPage} />
@@ -49,6 +45,15 @@ export function App() {
       <StepUp />
     </Shell>
   );
+}
+
+/** A part of an address as it was meant; as it stands if it is not an encoded one. */
+function decoded(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
 }
 
 function NowherePage() {

@@ -35,7 +35,10 @@ export function wayBack(query: URLSearchParams): string | undefined {
 export function ownPath(given: string | null | undefined): string | undefined {
   if (!given || !URL.canParse(given, location.origin)) return undefined;
   const url = new URL(given, location.origin);
-  return url.origin === location.origin ? url.pathname + url.search + url.hash : undefined;
+  // A path that begins with two slashes is another host, as soon as a page leads to it.
+  return url.origin === location.origin && !url.pathname.startsWith("//")
+    ? url.pathname + url.search + url.hash
+    : undefined;
 }
 
 /** An address that a publisher or operator gave, if it is one of the web or of a mailbox: `javascript:` is neither. */

@@ -61,7 +61,7 @@ def test_an_install_by_keyboard_alone(
         marketplace.preflight(addon.key, made, owner)
     screens.open("/")
     keyboard.page.keyboard.press("Tab")
-    expect(screens.page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(screens.page.get_by_role("button", name="Skip to the content")).to_be_focused()
     keyboard.page.keyboard.press("Enter")
     keyboard.write("Search add-ons", addon.name)
     keyboard.press(screens.link(addon.title))
@@ -105,7 +105,7 @@ def test_a_dialog_keeps_the_focus_and_escape_closes_it(screens: Screens, owner: 
 
 
 def test_each_screen_is_announced_by_its_title(screens: Screens, addon: SampleAddOn) -> None:
-    screens.open("/")
+    screens.open(f"/?q={addon.name}")
     screens.link(addon.title).click()
     screens.shows(addon.title)
 

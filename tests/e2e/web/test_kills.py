@@ -47,9 +47,9 @@ def test_an_install_that_is_asked_for_while_the_installer_is_away_is_done_once(
 
     killable.kill("installer")
     screens.button("Install").click()
-    screens.says("Temporarily unavailable")
+    screens.says(f"Installing {wish.addon.title} is temporarily unavailable.")
+    screens.says("It is tried again by itself.")
     killable.start("installer")
-    screens.button("Install").click()
 
     screens.shows(f"{wish.addon.title} is installed")
     assert screens.loads == loads, "the page was loaded again"

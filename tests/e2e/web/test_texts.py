@@ -19,11 +19,14 @@ from tests.e2e.web.wishes import Wish
 pytestmark = pytest.mark.slow
 
 MARKUP = """<img src=x onerror="window.hit=1"><script>window.hit=1</script>"><svg/onload=window.hit=1>"""
-RTL = "שלום \N{RIGHT-TO-LEFT OVERRIDE}gro.live\N{POP DIRECTIONAL FORMATTING} مرحبا"
+RTL = "שלום עולם evil.org مرحبا بالعالم"
+OVERRIDE = "\N{RIGHT-TO-LEFT OVERRIDE}gro.live\N{POP DIRECTIONAL FORMATTING}"
 FAMILY = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
-TEXTS = {"long": "x" * 10_000, "words": "word " * 2_000, "rtl": RTL, "emoji": FAMILY * 12, "markup": MARKUP}
+SHOWN = {"long": "x" * 10_000, "words": "word " * 2_000, "rtl": RTL, "emoji": FAMILY * 12, "markup": MARKUP}
+TEXTS = SHOWN | {"override": OVERRIDE}
 STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-TOLD = ".note.bad, .note.good, .error, input:invalid, [role=alert], [role=status]:not(:has(.bones))"
+TOLD = ".note.bad, .note.good, .error, input:invalid, [role=alert]"
+INJECTED = "document.querySelectorAll('img[src=x], svg[onload], main script').length + Number(window.hit ?? 0)"
 
 
 class Field(NamedTuple):
@@ -49,7 +52,7 @@ FOR_EVERYBODY: dict[str, Field] = {
     "reset": Field("/reset-password", None, "E-mail address", "Send the link"),
 }
 OWN: dict[str, Field] = {
-    "workspace": Field("/manage-accounts", press("A workspace of this marketplace"), "Name", "Create"),
+    "workspace": Field("/manage-accounts", None, "Name", "Create"),
     "rename": Field("/workspaces/{room}/settings", None, "Name", "Save"),
     "invite": Field("/workspaces/{room}/members", None, "E-mail address", "Send the invite"),
     "own-name": Field("/profile", None, "Name", "Save"),
@@ -59,6 +62,7 @@ OWN: dict[str, Field] = {
     "token": Field("/profile", press("Make a token"), "What it is for", "Make it"),
     "two-factor": Field("/profile", press("Switch it on"), "Enter the code that it shows", "Confirm"),
 }
+SENT = "Look into your mailbox"
 FILLER = {"E-mail address": "somebody@people.example", "Password": "a pass phrase 1", "New password": "a pass phrase 1"}
 
 
@@ -74,12 +78,11 @@ def nothing_runs(screens: Screens) -> Iterator[None]:
     screens.page.on("dialog", refuse)
     yield
     assert asked == []
-    if not screens.page.is_closed():
-        assert screens.page.evaluate("window.hit") is None
 
 
 def fits(page: Page) -> None:
-    """Nothing of the page is beyond the edges of a phone's window."""
+    """Nothing of the page is beyond the edges of a phone's window, and no text has become a part of it."""
+    assert page.evaluate(INJECTED) == 0
     page.set_viewport_size({"width": 320, "height": 640})
     assert page.evaluate(STICKS_OUT) <= 0, "wider than the window"
 
@@ -122,9 +125,16 @@ def answered(screens: Screens, field: Field, text: str) -> None:
     written(page, target, text)
     fits(page)
     form.get_by_role("button", name=button, exact=True).click()
-    expect(page.locator("main").locator(TOLD).or_(page.locator("dialog").locator(TOLD)).first).to_be_attached()
+    expect(
+        form.locator(TOLD).or_(page.get_by_role("heading", name=SENT)).or_(told_elsewhere(page)).first
+    ).to_be_visible()
     expect(page.locator("[aria-busy=true]")).to_have_count(0)
     fits(page)
+
+
+def told_elsewhere(page: Page) -> Locator:
+    """What a form that is gone once it is done has left: a new workspace, a token that is shown once."""
+    return page.get_by_text("and you are its owner.").or_(page.get_by_text("Copy it now: it is not shown again."))
 
 
 @pytest.mark.parametrize("text", TEXTS)
@@ -132,7 +142,7 @@ def test_any_text_in_the_search_finds_something_or_nothing(screens: Screens, tex
     screens.open("/")
     written(screens.page, screens.page.get_by_role("searchbox", name="Search add-ons"), TEXTS[text])
 
-    screens.says("Nothing found")
+    expect(screens.page.get_by_text("Nothing found").or_(screens.page.locator(".addon-card")).first).to_be_visible()
     fits(screens.page)
 
 
@@ -150,14 +160,14 @@ def test_any_text_as_feedback_is_kept_or_refused(screens: Screens, text: str) ->
 
 def hostile(text: str, most: int) -> str:
     """The text, as long as it may be."""
-    return TEXTS[text][:most]
+    return TEXTS[text][:most].strip().strip("\N{ZERO WIDTH JOINER}")
 
 
-@pytest.mark.parametrize("text", TEXTS)
+@pytest.mark.parametrize("text", SHOWN)
 def test_what_publishers_and_members_are_called_is_text_on_every_screen(
     marketplace: Marketplace, screens: Screens, wish: Wish, text: str
 ) -> None:
-    name, words = hostile(text, 100).strip(), hostile(text, 500).strip()
+    name, words = hostile(text, 50), hostile(text, 140)
     base = f"/refuses-{secrets.token_hex(4)}"
     manifest = {
         "schemaVersion": "1.3",
@@ -170,7 +180,7 @@ def test_what_publishers_and_members_are_called_is_text_on_every_screen(
     }
     refusal = json.dumps({"message": words}).encode()
     marketplace.site.pages[f"{base}/installed"] = says(403, refusal)
-    listing = {"manifest": manifest, "short_text": words[:160], "long_text": words, "publisher_name": name}
+    listing = {"manifest": manifest, "short_text": words, "long_text": words, "publisher_name": name}
     key = marketplace.publisher.call("POST", "/api/catalog/v1/addons", json=listing)["key"]
     wish.owner.call("PATCH", "/api/auth/v1/me", json={"display_name": name})
     wish.owner.call("PATCH", f"/api/auth/v1/workspaces/{wish.room}", json={"name": name})
@@ -186,7 +196,8 @@ def test_what_publishers_and_members_are_called_is_text_on_every_screen(
     shown(screens.page, name)
     screens.button("Install").click()
     screens.says("The add-on refused the install.")
-    expect(screens.page.get_by_role("blockquote")).to_contain_text(words[:60].strip())
+    kept = words.replace("\N{ZERO WIDTH JOINER}", "")  # the reason is kept without what cannot be seen
+    expect(screens.page.get_by_role("blockquote")).to_contain_text(kept[:40].strip())
     shown(screens.page, name)
 
 

@@ -1,7 +1,8 @@
 import createClient from "openapi-fetch";
 import { learnTime } from "./clock";
-import { NO_ANSWER, OFFLINE, Problem } from "./problem";
-import { bearer, recognised, renew } from "./session";
+import { Problem } from "./problem";
+import { reach } from "./reach";
+import { bearer, recognised, renewed } from "./session";
 import type { Paths } from "./types";
 
 const PATIENCE_MS = 30_000;
@@ -20,7 +21,7 @@ async function send(request: Request): Promise<Response> {
       .json()
       .catch(() => ({}))
   ).slug;
-  if (!RENEWED.has(slug) || !(await renew(token))) return answer;
+  if (!RENEWED.has(slug) || !(await renewed(token))) return answer;
   return attempt(again, bearer());
 }
 
@@ -29,17 +30,6 @@ async function attempt(request: Request, token: string): Promise<Response> {
   const answer = await reach(request, { signal: AbortSignal.any([request.signal, AbortSignal.timeout(PATIENCE_MS)]) });
   learnTime(answer);
   return answer;
-}
-
-/** `fetch` whose failures are problems too. A request that was called off stays an `AbortError`. */
-export async function reach(what: Request | string, how: RequestInit): Promise<Response> {
-  try {
-    return await fetch(what, how);
-  } catch (failure) {
-    const name = failure instanceof Error ? failure.name : "";
-    if (name === "AbortError") throw failure;
-    throw new Problem(name === "TimeoutError" ? NO_ANSWER : OFFLINE, 0);
-  }
 }
 
 /** The public API, typed by the documents that the services publish. */

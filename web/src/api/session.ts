@@ -1,6 +1,7 @@
 import { signal } from "@preact/signals";
 import { learnTime } from "./clock";
-import { Problem } from "./problem";
+import { asProblem, OFFLINE, Problem } from "./problem";
+import { reach } from "./reach";
 import type { OpenSession, User } from "./types";
 
 /**
@@ -16,6 +17,7 @@ export const ended = signal(false);
 const CSRF = { "X-Souk-CSRF": "1" };
 const MARGIN_SECONDS = 20;
 const AGAIN_MS = 5000;
+const PATIENCE_MS = 10_000;
 
 let settle = () => {};
 /** Requests wait for it: what a visitor sees depends on who they are. */
@@ -65,21 +67,24 @@ export function know(user: User): void {
   session.value = { is: "somebody", user };
 }
 
-/** End the session. */
+/** End the session, which the cookie names: a token may be too old to do it. Throws a `Problem` if it did not end. */
 export async function leave(): Promise<void> {
-  await fetch("/api/auth/v1/sessions/current", {
-    method: "DELETE",
-    headers: { ...CSRF, ...(token ? { Authorization: `Bearer ${token}` } : {}) },
-  });
+  const answer = await ask("/api/auth/v1/sessions/current", "DELETE");
+  if (!answer.ok && answer.status !== 401) throw Problem.of(answer, await answer.json().catch(() => undefined));
   forget(false);
-  others?.postMessage("changed");
 }
 
-/** Forget who was here; `surprised` if they did not ask for it. */
+function ask(path: string, method: string): Promise<Response> {
+  return reach(path, { method, headers: CSRF, signal: AbortSignal.timeout(PATIENCE_MS) });
+}
+
+/** Forget who was here, in other windows too; `surprised` if they did not ask for it. */
 export function forget(surprised: boolean): void {
-  ended.value = surprised && session.value.is === "somebody";
+  const somebody = session.value.is === "somebody";
+  ended.value = surprised && somebody;
   token = "";
   session.value = { is: "nobody" };
+  if (somebody) others?.postMessage("changed");
 }
 
 /** Exchange the cookie for a new token, unless `old` has been replaced already. Whether there is one now. */
@@ -91,12 +96,19 @@ export function renew(old: string): Promise<boolean> {
   return renewing;
 }
 
+/** The same. Throws a `Problem` if nobody could say: then the session goes on, and what was asked for may come later. */
+export async function renewed(old: string): Promise<boolean> {
+  const done = await renew(old);
+  if (!done && session.value.is === "somebody") throw new Problem(OFFLINE, 0);
+  return done;
+}
+
 async function exchange(): Promise<boolean> {
   let answer: Response;
   try {
-    answer = await fetch("/api/auth/v1/sessions/refresh", { method: "POST", headers: CSRF });
-  } catch {
-    return unknown(new Problem("offline", 0));
+    answer = await ask("/api/auth/v1/sessions/refresh", "POST");
+  } catch (failure) {
+    return unknown(asProblem(failure));
   }
   learnTime(answer);
   const body = await answer.json().catch(() => undefined);

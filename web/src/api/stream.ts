@@ -1,7 +1,7 @@
 import { createParser, type EventSourceMessage } from "eventsource-parser";
-import { reach } from "./client";
 import { asProblem, Problem } from "./problem";
-import { freshBearer, renew } from "./session";
+import { reach } from "./reach";
+import { freshBearer, renewed } from "./session";
 
 const SILENT_MS = 45_000; // three heartbeats
 const FIRST_PAUSE_MS = 500;
@@ -70,7 +70,7 @@ async function once(
   const token = await freshBearer();
   const headers = { Authorization: `Bearer ${token}`, ...(last ? { "Last-Event-ID": last } : {}) };
   const answer = await reach(path, { headers, signal: AbortSignal.any([ending, silence.signal]) });
-  if (answer.status === 401 && (await renew(token))) return;
+  if (answer.status === 401 && (await renewed(token))) return;
   if (!answer.ok || !answer.body) throw Problem.of(answer, await answer.json().catch(() => undefined));
   listener.onLine("live");
   const parser = createParser({

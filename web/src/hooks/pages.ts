@@ -16,6 +16,9 @@ export interface Pages<T> {
   reload: () => void;
 }
 
+/** The part of a query that says which page. */
+export const page = (cursor: string, limit: number) => (cursor ? { limit, cursor } : { limit });
+
 /** A list that comes in pages, each after the visitor asks for it; from the start again whenever `key` changes. */
 export function usePages<T>(key: string | undefined, ask: (cursor: string) => Promise<PageOf<T>>): Pages<T> {
   const [at, setAt] = useState<{ key: string | undefined; cursor: string; before: T[] }>({
@@ -24,18 +27,19 @@ export function usePages<T>(key: string | undefined, ask: (cursor: string) => Pr
     before: [],
   });
   const here = at.key === key ? at : { key, cursor: "", before: [] };
-  const page = useQuery(key === undefined ? undefined : `${key} ${here.cursor}`, () => ask(here.cursor));
+  const found = useQuery(key === undefined ? undefined : `${key} ${here.cursor}`, () => ask(here.cursor));
   // While another search is under way, what the last one found stays.
   const shown = useRef<T[] | undefined>(undefined);
-  if (page.data) shown.current = [...here.before, ...page.data.items];
+  if (found.data) shown.current = [...here.before, ...found.data.items];
   useEffect(() => setAt({ key, cursor: "", before: [] }), [key]);
-  const cursor = page.data?.next;
+  const cursor = found.data?.next;
   return {
-    items: page.data || page.loading ? shown.current : page.problem && here.before.length > 0 ? here.before : undefined,
-    more: Boolean(cursor) || (page.loading && here.before.length > 0),
-    loading: page.loading,
-    problem: page.problem,
+    items:
+      found.data || found.loading ? shown.current : found.problem && here.before.length > 0 ? here.before : undefined,
+    more: Boolean(cursor) || (found.loading && here.before.length > 0),
+    loading: found.loading,
+    problem: found.problem,
     next: () => cursor && setAt({ key, cursor, before: shown.current ?? [] }),
-    reload: page.reload,
+    reload: found.reload,
   };
 }

@@ -23,43 +23,58 @@ export function useQuery<T>(key: string | undefined, ask: () => Promise<T>): Que
   const [state, setState] = useState<{ key?: string; data?: T; problem?: Problem; loading: boolean }>({
     loading: key !== undefined,
   });
-  const [turn, setTurn] = useState(0);
   const asking = useRef(ask);
   asking.current = ask;
-  const failures = useRef(0);
+  const look = useRef(() => {});
 
-  // biome-ignore lint/correctness/useExhaustiveDependencies: `turn` asks again for the same
   useEffect(() => {
     if (key === undefined) return;
-    let current = true;
+    let over = false;
+    let busy = false;
+    let again = false;
+    let failures = 0;
     let timer = 0;
-    const again = () => setTurn((n) => n + 1);
     setState((before) => ({ ...(before.key === key ? before : {}), key, loading: true }));
-    asking.current().then(
-      (data) => {
-        failures.current = 0;
-        if (current) setState({ key, data, loading: false });
-      },
-      (thrown) => {
-        if (!current) return;
-        const problem = asProblem(thrown);
-        setState((before) => ({ ...before, key, problem, loading: false }));
-        if (problem.passes) {
-          const pause = Math.min(FIRST_PAUSE_S * 2 ** failures.current, LONGEST_PAUSE_S);
-          failures.current += 1;
-          timer = window.setTimeout(again, Math.max(pause, problem.retryAfter ?? 0) * 1000);
-          window.addEventListener("online", again, { once: true });
-        }
-      },
-    );
-    return () => {
-      current = false;
-      clearTimeout(timer);
-      window.removeEventListener("online", again);
+    const came = (data: T) => {
+      failures = 0;
+      setState({ key, data, loading: false });
     };
-  }, [key, turn]);
+    const failed = (problem: Problem) => {
+      setState((before) => ({ ...before, key, problem, loading: false }));
+      if (!problem.passes) return;
+      const pause = Math.min(FIRST_PAUSE_S * 2 ** failures, LONGEST_PAUSE_S);
+      failures += 1;
+      timer = window.setTimeout(() => look.current(), Math.max(pause, problem.retryAfter ?? 0) * 1000);
+    };
+    // Who asks again too soon is answered after the answer that is under way: on a slow line none would ever come else.
+    const once = async () => {
+      again = busy;
+      if (busy) return;
+      busy = true;
+      clearTimeout(timer);
+      setState((before) => ({ ...before, loading: true }));
+      const tell = await asking.current().then(
+        (data) => () => came(data),
+        (thrown) => () => failed(asProblem(thrown)),
+      );
+      busy = false;
+      if (over) return;
+      tell();
+      if (again) void once();
+    };
+    const online = () => failures > 0 && void once();
+    look.current = () => void once();
+    look.current();
+    window.addEventListener("online", online);
+    return () => {
+      over = true;
+      look.current = () => {};
+      clearTimeout(timer);
+      window.removeEventListener("online", online);
+    };
+  }, [key]);
 
-  const reload = useCallback(() => setTurn((n) => n + 1), []);
+  const reload = useCallback(() => look.current(), []);
   const put = useCallback((data: T) => setState((before) => ({ ...before, data, loading: false })), []);
   const fits = state.key === key;
   return {

@@ -1,13 +1,9 @@
 import { useState } from "preact/hooks";
 import { api, take } from "../api/client";
 import type { WorkspaceView } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { ButtonAway } from "../ui/button";
-import { Loaded } from "../ui/failure";
-import { Choice, Field } from "../ui/field";
-import { Form } from "../ui/form";
+import { ButtonAway, Choice, Field, Form, Loaded } from "../ui";
 
 /** Every way to a new workspace: one of the marketplace's own, or one that a product makes and tells of (S12). */
 export function AddWorkspace({ back, onMade }: { back: string | undefined; onMade: (made: WorkspaceView) => void }) {

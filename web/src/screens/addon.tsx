@@ -1,15 +1,10 @@
 import { api, take } from "../api/client";
 import { session } from "../api/session";
 import type { AddOnDetail } from "../api/types";
-import { useQuery } from "../hooks/query";
+import { useQuery } from "../hooks";
 import { text } from "../text";
 import { list } from "../text/format";
-import { AddOnIcon } from "../ui/addon-icon";
-import { ButtonLink } from "../ui/button";
-import { Bones, Failure } from "../ui/failure";
-import { Badge, Note } from "../ui/note";
-import { Page } from "../ui/page";
-import { Moment, Until } from "../ui/time";
+import { AddOnIcon, Badge, Bones, ButtonLink, Fact, Failure, Moment, Note, Page, Stale, Until } from "../ui";
 import { outside, ways } from "../ways";
 import { Permissions } from "./permissions";
 
@@ -29,6 +24,7 @@ export function AddOnPage({ addonKey }: { addonKey: string }) {
   }
   return (
     <Page title={addon.name} heading={<Heading addon={addon} />} back={back} wide>
+      <Stale of={query} />
       <div class="aside-layout">
         <div class="stack loose">
           <section class="stack tight">
@@ -117,22 +113,15 @@ function Facts({ addon }: { addon: AddOnDetail }) {
     <section class="card stack tight">
       <h2>{text.addon.facts}</h2>
       <dl class="facts">
-        {addon.category && (
-          <>
-            <dt>{text.addon.category}</dt>
-            <dd>{addon.category}</dd>
-          </>
-        )}
-        <dt>{text.addon.plan}</dt>
-        <dd>{addon.minimal_plan}</dd>
-        <dt>{text.addon.products}</dt>
-        <dd>{addon.products.length > 0 ? list(addon.products) : text.addon.allProducts}</dd>
-        <dt>{text.addon.installs}</dt>
-        <dd>{text.home.installs(addon.installs)}</dd>
-        <dt>{text.addon.changed}</dt>
-        <dd>
+        {addon.category && <Fact name={text.addon.category}>{addon.category}</Fact>}
+        <Fact name={text.addon.plan}>{addon.minimal_plan}</Fact>
+        <Fact name={text.addon.products}>
+          {addon.products.length > 0 ? list(addon.products) : text.addon.allProducts}
+        </Fact>
+        <Fact name={text.addon.installs}>{text.home.installs(addon.installs)}</Fact>
+        <Fact name={text.addon.changed}>
           <Moment at={addon.changed_at} />
-        </dd>
+        </Fact>
       </dl>
       {support && (
         <a href={support} rel="noopener noreferrer">

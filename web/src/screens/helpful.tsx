@@ -1,10 +1,8 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { api, take } from "../api/client";
-import { useAction } from "../hooks/action";
+import { useAction } from "../hooks";
 import { text } from "../text";
-import { Button } from "../ui/button";
-import { Refusal } from "../ui/failure";
-import { Field } from "../ui/field";
+import { Button, Field, Refusal } from "../ui";
 
 /** Whether a page has helped (S18). What was missing may be added to a no; who leaves without has said no all the same. */
 export function Helpful({ page }: { page: string }) {
@@ -17,7 +15,7 @@ export function Helpful({ page }: { page: string }) {
     await tell(page, helpful, missing);
     setDone(true);
   });
-  useEffect(() => () => void (open.current && tell(page, false, "")), [page]);
+  useEffect(() => () => void (open.current && tell(page, false, "").catch(() => {})), [page]);
   if (done) return <p role="status">{text.shell.thanks}</p>;
   return (
     <div class="stack tight">

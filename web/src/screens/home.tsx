@@ -1,19 +1,12 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { Link, useSearch } from "wouter-preact";
 import { navigate } from "wouter-preact/use-browser-location";
 import { api, take } from "../api/client";
 import { site } from "../api/site";
 import type { AddOn } from "../api/types";
-import { usePages } from "../hooks/pages";
-import { useQuery } from "../hooks/query";
+import { page, usePages, useQuery } from "../hooks";
 import { text } from "../text";
-import { AddOnIcon } from "../ui/addon-icon";
-import { ButtonLink } from "../ui/button";
-import { Empty } from "../ui/failure";
-import { Icon } from "../ui/icon";
-import { Listed } from "../ui/listed";
-import { Badge } from "../ui/note";
-import { Page } from "../ui/page";
+import { AddOnIcon, Badge, ButtonLink, Empty, Icon, Listed, Page } from "../ui";
 import { ways } from "../ways";
 
 const TYPING_MS = 40; // letters that come together are one search
@@ -26,7 +19,7 @@ export function HomePage() {
   const found = usePages(`addons ${words} ${category}`, (cursor) =>
     take(
       api.GET("/api/catalog/v1/addons", {
-        params: { query: { query: words.slice(0, 200), category, limit: 24, ...(cursor ? { cursor } : {}) } },
+        params: { query: { query: words.slice(0, 200), category, ...page(cursor, 24) } },
       }),
     ),
   );
@@ -34,7 +27,7 @@ export function HomePage() {
   return (
     <Page title={text.home.title} heading={product ? text.home.hero(product) : undefined} lead={text.home.lead} wide>
       <div class="stack">
-        <SearchBox key={query.has("q") ? "asked" : "empty"} words={words} category={category} />
+        <SearchBox words={words} category={category} />
         <Categories chosen={category} words={words} />
       </div>
       <section class="stack" aria-label={text.home.title}>
@@ -66,11 +59,20 @@ function address(words: string, category: string | null): string {
 
 function SearchBox({ words, category }: { words: string; category: string | null }) {
   const [typed, setTyped] = useState(words);
+  const asked = useRef(words);
   useEffect(() => {
-    if (typed === words) return;
-    const timer = setTimeout(() => navigate(address(typed, category), { replace: true }), TYPING_MS);
+    if (words === asked.current) return;
+    asked.current = words; // by a link, or by going back
+    setTyped(words);
+  }, [words]);
+  useEffect(() => {
+    if (typed === asked.current) return;
+    const timer = setTimeout(() => {
+      asked.current = typed;
+      navigate(address(typed, category), { replace: true });
+    }, TYPING_MS);
     return () => clearTimeout(timer);
-  }, [typed, words, category]);
+  }, [typed, category]);
   return (
     <search class="search">
       <Icon name="search" />

@@ -3,20 +3,17 @@ import { useLocation, useSearch } from "wouter-preact";
 import { api, take } from "../api/client";
 import { Problem } from "../api/problem";
 import { session } from "../api/session";
-import type { Next, Preflight, Row } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
-import { text } from "../text";
-import { Button, ButtonLink } from "../ui/button";
-import { Empty, Failure, Loaded, Refusal } from "../ui/failure";
-import { Check } from "../ui/field";
-import { Note } from "../ui/note";
-import { Page } from "../ui/page";
-import { ways } from "../ways";
-import { forgetIntent, intentFor, keepIntent } from "./intent";
+import type { AddOnDetail, Next, Preflight, Row } from "../api/types";
+import { type Doing, type Query, useAction, useQuery } from "../hooks";
+import { text, told } from "../text";
+import { Button, ButtonLink, Check, Empty, Failure, Loaded, Note, Page, Refusal } from "../ui";
+import { here, ways } from "../ways";
+import { forgetIntent, intentFor, keepIntent, resumeAfterLogin } from "./intent";
 import { NextStep, NextSteps } from "./next-steps";
 import { Permissions } from "./permissions";
 import { WorkspacePicker } from "./workspace-picker";
+
+const AGAIN_S = 3;
 
 /** The *Install* screen: what preflight says, and the request that follows it. Decides nothing itself. */
 export function InstallPage({ addonKey }: { addonKey: string }) {
@@ -35,7 +32,7 @@ export function InstallPage({ addonKey }: { addonKey: string }) {
   return (
     <Page
       title={name ? text.install.title(name) : text.install.plain}
-      lead={preflight.data && text.install.lead}
+      lead={preflight.data && preflight.data.workspaces.length > 0 && text.install.lead}
       back={{ href: ways.addon(addonKey), text: name ?? text.common.back }}
     >
       {refused && !preflight.data && refused.next && !refused.passes ? (
@@ -45,13 +42,7 @@ export function InstallPage({ addonKey }: { addonKey: string }) {
       ) : (
         <Loaded query={preflight}>
           {(found) => (
-            <Choosing
-              key={who ?? ""}
-              found={found}
-              scopes={addon.data?.scopes ?? []}
-              addonKey={addonKey}
-              again={preflight.reload}
-            />
+            <Choosing key={who ?? ""} found={found} addon={addon} addonKey={addonKey} again={preflight.reload} />
           )}
         </Loaded>
       )}
@@ -86,15 +77,16 @@ function LoginFirst({ problem, name }: { problem: Problem; name: string }) {
 
 interface ChoosingProps {
   found: Preflight;
-  scopes: readonly string[];
+  addon: Query<AddOnDetail>;
   addonKey: string;
   again: () => void;
 }
 
-function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
+function Choosing({ found, addon, addonKey, again }: ChoosingProps) {
   const [, navigate] = useLocation();
   const late = useComing(found, again);
-  const intent = useMemo(() => intentFor(addonKey), [addonKey]);
+  const kept = useMemo(() => intentFor(addonKey), [addonKey]);
+  const intent = kept?.resume === here() ? kept : undefined;
   const [workspace, setWorkspace] = useState<string | undefined>(() => preselected(found, intent?.workspace_id));
   const [acknowledged, setAcknowledged] = useState(intent?.acknowledged ?? false);
   const row = found.workspaces.find((one) => one.workspace_id === workspace && one.selectable);
@@ -117,8 +109,9 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
       forgetIntent();
       navigate(ways.installation(made.id), { state: made });
     } catch (thrown) {
-      // A refusal is final for this key; without an answer it may have been taken, and the key tells next time.
-      if (thrown instanceof Problem && thrown.status >= 400 && thrown.status < 500 && thrown.status !== 401) {
+      // Without an answer it may have been taken, and the same key tells next time. A refusal is final for its key.
+      if (thrown instanceof Problem && thrown.status === 401) resumeAfterLogin(kept);
+      else if (thrown instanceof Problem && !thrown.passes) {
         forgetIntent();
         again();
       }
@@ -126,6 +119,7 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
     }
   });
   useResumed(intent !== undefined && row !== undefined, installing.run);
+  useRepeated(installing);
   const choose = (chosen: Row) => {
     setWorkspace(chosen.workspace_id);
     setAcknowledged(false);
@@ -137,7 +131,7 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
       class="stack loose"
       onSubmit={(event) => {
         event.preventDefault();
-        if (row && (!mustRead || acknowledged)) void installing.run();
+        if (row && addon.data && (!mustRead || acknowledged)) void installing.run();
       }}
     >
       {intent && <Note tone="good">{text.install.resumed}</Note>}
@@ -159,13 +153,17 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
           <Check label={text.install.acknowledge} checked={acknowledged} onChange={setAcknowledged} required />
         </Note>
       )}
-      {scopes.length > 0 && (
-        <section class="stack tight">
-          <h2>{text.install.permissions}</h2>
-          <Permissions scopes={scopes} />
-        </section>
-      )}
-      <Refusal of={installing.problem} />
+      <Loaded query={addon} bones={{ size: "line", count: 3 }}>
+        {({ scopes }) =>
+          scopes.length > 0 && (
+            <section class="stack tight">
+              <h2>{text.install.permissions}</h2>
+              <Permissions scopes={scopes} />
+            </section>
+          )
+        }
+      </Loaded>
+      <NotYet of={installing.problem} name={found.addon_name} />
       {installing.problem?.next && <NextStep next={installing.problem.next} />}
       <div class="row">
         <Button
@@ -173,7 +171,7 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
           look="primary"
           big
           pending={installing.pending}
-          disabled={!row || (mustRead && !acknowledged)}
+          disabled={!row || !addon.data || (mustRead && !acknowledged)}
         >
           {text.install.install}
         </Button>
@@ -183,14 +181,29 @@ function Choosing({ found, scopes, addonKey, again }: ChoosingProps) {
   );
 }
 
+/** Why pressing *Install* has not led further: refused, or kept until it passes. */
+function NotYet({ of: problem, name }: { of: Problem | undefined; name: string }) {
+  if (!problem?.passes) return <Refusal of={problem} />;
+  return (
+    <Note tone="warn" icon="tools" live>
+      <p>
+        <strong>{problem.status >= 500 ? text.maintenance.lead(name) : told(problem).title}</strong>
+      </p>
+      <p>{text.common.triesAgain}</p>
+    </Note>
+  );
+}
+
 /** What was just made is known everywhere a moment later: asked again until it is. Whether something is on its way. */
 function useComing(found: Preflight, again: () => void): boolean {
   const next = [found.chosen?.next, found.next].find((one) => one?.action === "try-again");
+  const unproved = !found.verified; // a proof that was just given is on its way, too
+  // biome-ignore lint/correctness/useExhaustiveDependencies: after each look that found the same, too
   useEffect(() => {
-    if (!next) return;
-    const timer = setTimeout(again, (next.after_seconds ?? 1) * 1000);
+    if (!next && !unproved) return;
+    const timer = setTimeout(again, (next?.after_seconds ?? 2) * 1000);
     return () => clearTimeout(timer);
-  }, [next, again]);
+  }, [next, unproved, found, again]);
   return next !== undefined;
 }
 
@@ -210,10 +223,20 @@ function useResumed(resume: boolean, run: () => Promise<boolean>) {
   }, []);
 }
 
+/** S17 before there is an installation: what may pass is tried again by itself, with the same key. */
+function useRepeated({ problem, run }: Doing<[]>) {
+  useEffect(() => {
+    if (!problem?.passes) return;
+    const timer = setTimeout(() => void run(), (problem.retryAfter ?? AGAIN_S) * 1000);
+    return () => clearTimeout(timer);
+  }, [problem, run]);
+}
+
 /** S14 to S16 for the workspace that was asked for, and for the case that none can be chosen. */
 function WhyNot({ found, workspace }: { found: Preflight; workspace: string | undefined }) {
   const row = found.workspaces.find((one) => one.workspace_id === workspace);
-  const blocked = row ?? (found.workspaces.some((one) => one.selectable) ? undefined : found.workspaces[0]);
+  const nearest = found.workspaces.find((one) => one.next?.action === found.next.action) ?? found.workspaces[0];
+  const blocked = row ?? (found.workspaces.some((one) => one.selectable) ? undefined : nearest);
   if (!blocked) return null;
   return (
     <Note tone="warn" icon="lock">
@@ -231,9 +254,14 @@ function WhyNot({ found, workspace }: { found: Preflight; workspace: string | un
 /** S9: nowhere an admin. */
 function Nowhere({ found }: { found: Preflight }) {
   const member = found.member_of.length > 0;
+  const { title, detail } = !found.verified
+    ? text.problems["email-not-verified"]
+    : member
+      ? { title: text.install.nobody, detail: text.install.nobodyDetail }
+      : { title: text.install.noWorkspace, detail: text.install.noWorkspaceDetail };
   return (
-    <Empty icon="user" title={member ? text.install.nobody : text.install.noWorkspace}>
-      <p class="soft">{member ? text.install.nobodyDetail : text.install.noWorkspaceDetail}</p>
+    <Empty icon="user" title={title}>
+      <p class="soft">{detail}</p>
       <div class="row center-row">
         <NextSteps of={[found.next, ...found.alternatives]} />
       </div>

@@ -1,16 +1,10 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
 import type { Installation, InstallationDetail } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useLive } from "../hooks/live";
-import { useQuery } from "../hooks/query";
+import { useAction, useLive, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button, ButtonLink } from "../ui/button";
-import { Confirm } from "../ui/dialog";
-import { Bones, Failure, Refusal } from "../ui/failure";
-import { Note } from "../ui/note";
-import { Page } from "../ui/page";
+import { Bones, Button, ButtonLink, Confirm, Failure, Note, Page, Refusal, Stale } from "../ui";
 import { ways } from "../ways";
 import { NeedsLogin } from "./needs-login";
 import { Situation, Steps } from "./progress";
@@ -28,8 +22,12 @@ export function InstallationPage({ id }: { id: string }) {
     (query.data.outcome === "pending" || query.data.cleanup === "owed" || query.data.state === "INSTALLED");
   const line = useLive(moves ? `/api/notifier/v1/installations/${id}/stream` : undefined, query.reload);
   // What the request was answered with stands here until the first look at it is back.
-  const first = history.state as Installation | null;
-  const one: InstallationDetail | undefined = query.data ?? (first?.id === id ? { ...first, timeline: [] } : undefined);
+  const [first] = useState(() => history.state as Installation | null);
+  const made = first?.id === id && !query.problem ? first : undefined;
+  const one: InstallationDetail | undefined = query.data ?? (made && { ...made, timeline: [] });
+  useEffect(() => {
+    if (query.data && history.state) history.replaceState(null, ""); // a reload begins with what is then
+  }, [query.data]);
   if (known === "nobody") return <NeedsLogin />;
   if (!one) {
     return (
@@ -41,11 +39,7 @@ export function InstallationPage({ id }: { id: string }) {
   const back = { href: ways.workspace(one.workspace_id), text: text.success.workspace };
   return (
     <Page key={screenOf(one)} title={titleOf(one)} back={back}>
-      {line === "lost" && moves && (
-        <Note tone="warn" live>
-          {text.progress.lost}
-        </Note>
-      )}
+      <Stale of={query} lost={line === "lost" && moves} />
       <Screen one={one} changed={query.reload} />
       <Timeline entries={one.timeline} />
     </Page>
@@ -196,6 +190,9 @@ function CleanUp({ one }: { one: Installation }) {
 /** What its admins can do while it is under way. */
 function Orders({ one, changed }: ScreenProps) {
   const [asking, setAsking] = useState(false);
+  const workspace = useQuery(`workspace ${one.workspace_id}`, () =>
+    take(api.GET("/api/auth/v1/workspaces/{workspace_id}", { params: { path: { workspace_id: one.workspace_id } } })),
+  );
   const path = { params: { path: { installation_id: one.id } } };
   const cancelling = useAction(async () => {
     await take(api.POST("/api/installer/v1/installations/{installation_id}/cancel", path));
@@ -205,6 +202,7 @@ function Orders({ one, changed }: ScreenProps) {
     await take(api.POST("/api/installer/v1/installations/{installation_id}/retry", path));
     changed();
   });
+  if (!workspace.data?.can?.includes("install")) return null;
   return (
     <>
       <div class="row">
@@ -220,6 +218,7 @@ function Orders({ one, changed }: ScreenProps) {
         <Confirm
           title={text.progress.cancelTitle}
           yes={text.progress.cancel}
+          no={text.progress.keep}
           danger
           doing={cancelling}
           onClose={() => setAsking(false)}

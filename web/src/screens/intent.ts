@@ -1,11 +1,14 @@
 import { now } from "../api/clock";
 import { session } from "../api/session";
+import { here } from "../ways";
 
 /** A press on *Install*, kept in this window until it is answered: over a reload, and over a log-in in between. */
 interface Intent {
   addon_key: string;
   workspace_id: string;
   acknowledged: boolean;
+  /** The page of the press: whoever had to log in first and is back there has pressed already. */
+  resume: string;
   user_id: string;
   /** The `Idempotency-Key`: the same for the same wish, so that it is never done twice. */
   key: string;
@@ -15,12 +18,17 @@ interface Intent {
 const LIFE_MS = 15 * 60_000; // who comes later may have changed their mind
 const PLACE = "souk-install";
 
-export function keepIntent(wish: Omit<Intent, "user_id" | "key" | "at">): Intent {
+export function keepIntent(wish: Omit<Intent, "user_id" | "key" | "at" | "resume">): Intent {
   const before = intentFor(wish.addon_key);
   const same = before?.workspace_id === wish.workspace_id && before.acknowledged === wish.acknowledged;
-  const kept = { ...wish, user_id: who(), key: same ? before.key : crypto.randomUUID(), at: now() };
+  const kept = { ...wish, resume: "", user_id: who(), key: same ? before.key : crypto.randomUUID(), at: now() };
   sessionStorage.setItem(PLACE, JSON.stringify(kept));
   return kept;
+}
+
+/** A log-in stands between the press and its answer: it counts as soon as the visitor is back. */
+export function resumeAfterLogin(kept: Intent): void {
+  sessionStorage.setItem(PLACE, JSON.stringify({ ...kept, resume: here() }));
 }
 
 /** The unanswered wish of this visitor for this add-on. */

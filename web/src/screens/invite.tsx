@@ -2,19 +2,26 @@ import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button, ButtonLink } from "../ui/button";
-import { Empty, Loaded, Refusal } from "../ui/failure";
-import { Note } from "../ui/note";
-import { Page } from "../ui/page";
-import { Until } from "../ui/time";
+import { Button, ButtonLink, Empty, Loaded, Moment, Note, Page, Refusal } from "../ui";
 import { here, ways } from "../ways";
 
-/** Behind the link of an invite. What it opens with stays in the fragment, which no server sees. */
+const PLACE = "souk-invite";
+
+/** What the link opens with: kept in this window over a log-in, and in no address that a server could see. */
+function secret(): string {
+  const given = new URLSearchParams(location.hash.slice(1)).get("token");
+  if (given) {
+    sessionStorage.setItem(PLACE, given);
+    history.replaceState(history.state, "", location.pathname);
+  }
+  return sessionStorage.getItem(PLACE) ?? "";
+}
+
+/** Behind the link of an invite. */
 export function InvitePage() {
-  const token = new URLSearchParams(location.hash.slice(1)).get("token") ?? "";
+  const [token] = useState(secret);
   const [, navigate] = useLocation();
   const [declined, setDeclined] = useState(false);
   const invite = useQuery(token ? `invite ${token}` : undefined, () =>
@@ -22,10 +29,12 @@ export function InvitePage() {
   );
   const accepting = useAction(async () => {
     const joined = await take(api.POST("/api/auth/v1/invites/accept", { body: { token } }));
+    sessionStorage.removeItem(PLACE);
     navigate(ways.workspace(joined.id));
   });
   const declining = useAction(async () => {
     await take(api.POST("/api/auth/v1/invites/decline", { body: { token } }));
+    sessionStorage.removeItem(PLACE);
     setDeclined(true);
   });
   return (
@@ -40,7 +49,7 @@ export function InvitePage() {
             <section class="card stack">
               <p dir="auto">{text.invite.what(found.inviter, found.workspace, text.roles[found.role])}</p>
               <p class="small soft">
-                {text.invite.until} <Until at={found.expires_at} due={text.common.now} />
+                {text.invite.until} <Moment at={found.expires_at} />
               </p>
               <div class="row">
                 {session.value.is === "somebody" ? (

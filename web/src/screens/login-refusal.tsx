@@ -1,12 +1,12 @@
 import { Problem } from "../api/problem";
 import { text, told } from "../text";
-import { ButtonLink } from "../ui/button";
-import { Note, type NoteProps } from "../ui/note";
+import { ButtonLink, Note, type NoteProps } from "../ui";
 import { withQuery } from "../ways";
 
 /** What a product's log-in has ended with, of which the address tells the slug only (S4, S6). */
 export function LoginRefusal({ slug, back, ...note }: { slug: string; back: string } & Omit<NoteProps, "children">) {
-  const { title, detail } = told(new Problem(slug, 403));
+  // The address may say anything, so only what we know is said of it.
+  const { title, detail } = told(new Problem(slug in text.problems ? slug : "login-failed", 403));
   return (
     <Note {...note}>
       <p>

@@ -5,16 +5,21 @@ import { Problem } from "../api/problem";
 import { enter, session } from "../api/session";
 import type { LoginOptions, ProviderRow } from "../api/types";
 import { arrival } from "../arrival";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button, ButtonAway, ButtonLink } from "../ui/button";
-import { Loaded } from "../ui/failure";
-import { EmailField, Field } from "../ui/field";
-import { Form } from "../ui/form";
-import { Note } from "../ui/note";
-import { Page } from "../ui/page";
-import { codeBody } from "../ui/step-up";
+import {
+  Button,
+  ButtonAway,
+  ButtonLink,
+  codeBody,
+  EmailField,
+  Field,
+  Form,
+  Loaded,
+  Note,
+  Page,
+  PasswordField,
+} from "../ui";
 import { wayBack, ways, withQuery } from "../ways";
 import { LoginRefusal } from "./login-refusal";
 
@@ -31,7 +36,7 @@ export function LoginPage() {
   const [second, setSecond] = useState<{ challenge?: string } | undefined>(error === SECOND ? {} : undefined);
   const known = session.value;
   if (second) return <SecondStep challenge={second.challenge} back={back} again={() => setSecond(undefined)} />;
-  if (known.is === "somebody" && !another) return <Here email={known.user.email} back={back} />;
+  if (known.is === "somebody" && !another) return <Here email={known.user.email} back={back} error={error} />;
   return (
     <Page
       title={another ? text.login.another : text.login.title}
@@ -44,9 +49,10 @@ export function LoginPage() {
   );
 }
 
-function Here({ email, back }: { email: string; back: string }) {
+function Here({ email, back, error }: { email: string; back: string; error: string | null }) {
   return (
     <Page title={text.login.title}>
+      {error && error !== SECOND && <LoginRefusal slug={error} back={back} tone="bad" live />}
       <Note tone="good" icon="user">
         {text.login.here(email)}
       </Note>
@@ -142,16 +148,7 @@ function PasswordForm({ back, onSecond }: { back: string; onSecond: (challenge: 
       }
     >
       <EmailField autocomplete="username" value={email} onInput={setEmail} errors={logging.problem?.fields} />
-      <Field
-        label={text.login.password}
-        name="password"
-        type="password"
-        autocomplete="current-password"
-        value={password}
-        onInput={setPassword}
-        errors={logging.problem?.fields}
-        required
-      />
+      <PasswordField value={password} onInput={setPassword} errors={logging.problem?.fields} />
     </Form>
   );
 }

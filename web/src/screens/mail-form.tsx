@@ -1,8 +1,6 @@
 import { useState } from "preact/hooks";
-import { useAction } from "../hooks/action";
-import { EmailField } from "../ui/field";
-import { Form } from "../ui/form";
-import { Note } from "../ui/note";
+import { useAction } from "../hooks";
+import { EmailField, Form } from "../ui";
 
 interface MailFormProps {
   email: string;
@@ -15,22 +13,9 @@ interface MailFormProps {
 /** Asks for a mail. */
 export function MailForm({ email: known, button, sent, ask }: MailFormProps) {
   const [email, setEmail] = useState(known);
-  const [done, setDone] = useState(false);
   const asking = useAction(() => ask(email));
   return (
-    <Form
-      doing={asking}
-      button={button}
-      primary
-      onDone={() => setDone(true)}
-      result={
-        done && (
-          <Note tone="good" icon="mail" live>
-            {sent}
-          </Note>
-        )
-      }
-    >
+    <Form doing={asking} button={button} primary said={sent}>
       <EmailField value={email} onInput={setEmail} errors={asking.problem?.fields} />
     </Form>
   );

@@ -1,22 +1,27 @@
 import { useState } from "preact/hooks";
 import { Link, useSearch } from "wouter-preact";
-import { api, reach, take } from "../api/client";
+import { api, take } from "../api/client";
 import { Problem } from "../api/problem";
+import { reach } from "../api/reach";
 import { forget, session } from "../api/session";
 import type { ProductAccountRow, WorkspaceView } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useEvery } from "../hooks/now";
-import { usePages } from "../hooks/pages";
-import { useQuery } from "../hooks/query";
+import { page, useAction, useEvery, usePages, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button, ButtonLink } from "../ui/button";
-import { Confirm } from "../ui/dialog";
-import { Empty, Loaded, Refusal } from "../ui/failure";
-import { Icon } from "../ui/icon";
-import { Listed } from "../ui/listed";
-import { Badge, Note } from "../ui/note";
-import { Page } from "../ui/page";
-import { Ago, Moment } from "../ui/time";
+import {
+  Ago,
+  Badge,
+  Button,
+  ButtonLink,
+  Confirm,
+  Empty,
+  Icon,
+  Listed,
+  Loaded,
+  Moment,
+  Note,
+  Page,
+  Refusal,
+} from "../ui";
 import { here, wayBack, ways, withQuery } from "../ways";
 import { AddWorkspace } from "./add-workspace";
 import { NeedsLogin } from "./needs-login";
@@ -29,7 +34,7 @@ export function ManageAccountsPage() {
   const known = session.value;
   const [made, setMade] = useState<WorkspaceView>();
   const workspaces = usePages(known.is === "somebody" ? `workspaces ${made?.id}` : undefined, (cursor) =>
-    take(api.GET("/api/auth/v1/workspaces", { params: { query: { limit: 50, ...(cursor ? { cursor } : {}) } } })),
+    take(api.GET("/api/auth/v1/workspaces", { params: { query: page(cursor, 50) } })),
   );
   const wayTo = (workspace: string) => back && withQuery(back, { workspace });
   useEvery(NEWS_MS, workspaces.reload); // what a product makes appears by itself
@@ -85,8 +90,8 @@ function WorkspaceRow({ one, back, told }: { one: WorkspaceView; back: string | 
         {back && !told && one.can?.includes("install") && <Link href={back}>{text.accounts.wayBack(one.name)}</Link>}
       </div>
       <div class="row">
-        {!one.active && <Badge icon="lock">{text.workspace.archive}</Badge>}
-        {one.requires_two_factor && <Badge icon="shield">2FA</Badge>}
+        {!one.active && <Badge icon="lock">{text.workspace.inactive}</Badge>}
+        {one.requires_two_factor && <Badge icon="shield">{text.workspace.twoFactorShort}</Badge>}
         {one.role && <Badge>{text.roles[one.role]}</Badge>}
       </div>
     </li>
@@ -130,7 +135,7 @@ function ProductAccounts() {
           </Button>
         ))}
       </div>
-      <Refusal of={adding.problem} />
+      <Refusal of={adding.problem ?? options.problem} />
     </section>
   );
 }

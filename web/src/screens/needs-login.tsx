@@ -1,7 +1,5 @@
 import { text } from "../text";
-import { ButtonLink } from "../ui/button";
-import { Empty } from "../ui/failure";
-import { Page } from "../ui/page";
+import { ButtonLink, Empty, Page } from "../ui";
 import { here, ways } from "../ways";
 
 /** In the place of a screen that is for those who are logged in; the log-in leads back to it. */

@@ -1,6 +1,6 @@
 import type { Action, Next } from "../api/types";
 import { text } from "../text";
-import { ButtonLink } from "../ui/button";
+import { ButtonLink } from "../ui";
 import { ownPath } from "../ways";
 
 /** One thing that the visitor can do, as the services name it. What has no page is a sentence. */

@@ -1,17 +1,17 @@
 import { Link } from "wouter-preact";
 import { api, take } from "../api/client";
 import type { Notice } from "../api/types";
-import { useQuery } from "../hooks/query";
+import { useEvery, useQuery } from "../hooks";
 import { text } from "../text";
-import { Empty, Loaded } from "../ui/failure";
-import { Badge } from "../ui/note";
-import { Page } from "../ui/page";
-import { Ago } from "../ui/time";
+import { Ago, Badge, Empty, Loaded, Page } from "../ui";
 import { ways } from "../ways";
+
+const NEWS_MS = 10_000;
 
 /** What does not work at present. */
 export function NoticesPage() {
   const query = useQuery("notices page", () => take(api.GET("/api/notifier/v1/notices")));
+  useEvery(NEWS_MS, query.reload);
   return (
     <Page title={text.notices.title} lead={text.notices.lead}>
       <Loaded query={query} bones={{ size: "card-sized", count: 2 }}>

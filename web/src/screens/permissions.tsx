@@ -1,6 +1,6 @@
 import { text } from "../text";
 import { permissions } from "../text/scopes";
-import { Icon } from "../ui/icon";
+import { Icon } from "../ui";
 
 /** What an add-on may see and change. */
 export function Permissions({ scopes }: { scopes: readonly string[] }) {

@@ -2,12 +2,9 @@ import { useState } from "preact/hooks";
 import { api, take } from "../api/client";
 import { know } from "../api/session";
 import type { User } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { EmailField, Field } from "../ui/field";
-import { Form } from "../ui/form";
-import { Note } from "../ui/note";
+import { EmailField, Field, Form, PasswordField } from "../ui";
 
 /** Name, address and password. */
 export function AccountSection({ user }: { user: User }) {
@@ -24,26 +21,17 @@ export function AccountSection({ user }: { user: User }) {
 
 function Name({ user }: { user: User }) {
   const [name, setName] = useState(user.display_name);
-  const [done, setDone] = useState(false);
   const saving = useAction(async () =>
     know(await take(api.PATCH("/api/auth/v1/me", { body: { display_name: name } }))),
   );
   return (
-    <Form
-      doing={saving}
-      button={text.common.save}
-      onDone={() => setDone(true)}
-      beside={done && <span role="status">{text.common.saved}</span>}
-    >
+    <Form doing={saving} button={text.common.save} said={text.common.saved}>
       <Field
         label={text.profile.name}
         name="display_name"
         autocomplete="name"
         value={name}
-        onInput={(value) => {
-          setName(value);
-          setDone(false);
-        }}
+        onInput={setName}
         errors={saving.problem?.fields}
         maxLength={100}
       />
@@ -53,21 +41,9 @@ function Name({ user }: { user: User }) {
 
 function Address({ user }: { user: User }) {
   const [email, setEmail] = useState("");
-  const [sent, setSent] = useState(false);
   const changing = useAction(() => take(api.POST("/api/auth/v1/me/email", { body: { email } })));
   return (
-    <Form
-      doing={changing}
-      button={text.profile.changeEmail}
-      onDone={() => setSent(true)}
-      result={
-        sent && (
-          <Note tone="good" icon="mail" live>
-            {text.profile.emailSent}
-          </Note>
-        )
-      }
-    >
+    <Form doing={changing} button={text.profile.changeEmail} said={text.profile.emailSent}>
       <p>
         {text.profile.email}: <strong>{user.email}</strong>
       </p>
@@ -79,7 +55,6 @@ function Address({ user }: { user: User }) {
 function Password() {
   const [present, setPresent] = useState("");
   const [wanted, setWanted] = useState("");
-  const [done, setDone] = useState(false);
   const changing = useAction(async () => {
     const body = { new_password: wanted, ...(present ? { current_password: present } : {}) };
     await take(api.PUT("/api/auth/v1/me/password", { body }));
@@ -87,38 +62,23 @@ function Password() {
     setWanted("");
   });
   return (
-    <Form
-      doing={changing}
-      button={text.profile.changePassword}
-      onDone={() => setDone(true)}
-      result={
-        done && (
-          <Note tone="good" live>
-            {text.profile.passwordChanged}
-          </Note>
-        )
-      }
-    >
+    <Form doing={changing} button={text.profile.changePassword} said={text.profile.passwordChanged}>
       <h3>{text.profile.password}</h3>
-      <Field
+      <PasswordField
         label={text.profile.currentPassword}
         name="current_password"
-        type="password"
-        autocomplete="current-password"
+        required={false}
         value={present}
         onInput={setPresent}
         errors={changing.problem?.fields}
       />
-      <Field
+      <PasswordField
+        fresh
         label={text.profile.newPassword}
         name="new_password"
-        type="password"
-        autocomplete="new-password"
-        hint={text.signUp.passwordHint}
         value={wanted}
         onInput={setWanted}
         errors={changing.problem?.fields}
-        required
       />
     </Form>
   );

@@ -3,30 +3,18 @@ import { useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { forget } from "../api/session";
 import type { AccountDeletion, SecurityRow } from "../api/types";
-import { useAction } from "../hooks/action";
-import { usePages } from "../hooks/pages";
-import { useQuery } from "../hooks/query";
+import { page, useAction, usePages, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button } from "../ui/button";
-import { Confirm } from "../ui/dialog";
-import { Empty, Loaded, Refusal } from "../ui/failure";
-import { Field } from "../ui/field";
-import { Listed } from "../ui/listed";
-import { Note } from "../ui/note";
-import { Moment } from "../ui/time";
+import { Button, Card, Confirm, Empty, Field, Listed, Loaded, Moment, Note, Refusal } from "../ui";
 import { ways } from "../ways";
 
 /** What has happened to the account. */
 export function SecurityLog() {
   const found = usePages("security-log", (cursor) =>
-    take(api.GET("/api/auth/v1/me/security-log", { params: { query: { limit: 20, ...(cursor ? { cursor } : {}) } } })),
+    take(api.GET("/api/auth/v1/me/security-log", { params: { query: page(cursor, 20) } })),
   );
   return (
-    <section class="card stack" id="security-log">
-      <div>
-        <h2>{text.profile.log}</h2>
-        <p class="soft">{text.profile.logLead}</p>
-      </div>
+    <Card title={text.profile.log} lead={text.profile.logLead} id="security-log">
       <Listed of={found} bones={{ size: "line" }} empty={<Empty icon="shield" title={text.profile.noLog} />}>
         {(items) => (
           <ul class="rows">
@@ -36,7 +24,7 @@ export function SecurityLog() {
           </ul>
         )}
       </Listed>
-    </section>
+    </Card>
   );
 }
 
@@ -66,8 +54,7 @@ export function DataSection({ email }: { email: string }) {
     setTimeout(() => URL.revokeObjectURL(link.href), 10_000);
   });
   return (
-    <section class="card stack" id="data">
-      <h2>{text.profile.data}</h2>
+    <Card title={text.profile.data} id="data">
       <Refusal of={exporting.problem} />
       <div class="row">
         <Button pending={exporting.pending} onPress={() => void exporting.run()}>
@@ -78,7 +65,7 @@ export function DataSection({ email }: { email: string }) {
         </Button>
       </div>
       {asking && <Deletion email={email} onClose={() => setAsking(false)} />}
-    </section>
+    </Card>
   );
 }
 

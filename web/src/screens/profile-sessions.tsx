@@ -1,13 +1,9 @@
 import { api, take } from "../api/client";
 import { forget } from "../api/session";
 import type { SessionRow } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button } from "../ui/button";
-import { Loaded, Refusal } from "../ui/failure";
-import { Badge } from "../ui/note";
-import { Ago } from "../ui/time";
+import { Ago, Badge, Button, Card, Loaded, Refusal } from "../ui";
 
 /** Where the account is logged in, and how to end it. */
 export function SessionsSection() {
@@ -21,11 +17,7 @@ export function SessionsSection() {
     forget(false);
   });
   return (
-    <section class="card stack" id="sessions">
-      <div>
-        <h2>{text.profile.sessions}</h2>
-        <p class="soft">{text.profile.sessionsLead}</p>
-      </div>
+    <Card title={text.profile.sessions} lead={text.profile.sessionsLead} id="sessions">
       <Loaded query={query} bones={{ size: "line", count: 3 }}>
         {(found) => (
           <ul class="rows">
@@ -45,7 +37,7 @@ export function SessionsSection() {
           {text.profile.endAll}
         </Button>
       </div>
-    </section>
+    </Card>
   );
 }
 

@@ -1,16 +1,9 @@
 import { useState } from "preact/hooks";
 import { api, take } from "../api/client";
 import type { PersonalTokenRow, TokenScope } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button } from "../ui/button";
-import { Dialog } from "../ui/dialog";
-import { Empty, Loaded, Refusal } from "../ui/failure";
-import { Check, Choice, Field } from "../ui/field";
-import { Form } from "../ui/form";
-import { Note } from "../ui/note";
-import { Ago, Moment } from "../ui/time";
+import { Ago, Button, Card, Check, Choice, Dialog, Empty, Field, Form, Loaded, Moment, Note, Refusal } from "../ui";
 
 const SCOPES = Object.keys(text.tokenScopes) as TokenScope[];
 const DAYS = ["7", "30", "90", "365"] as const;
@@ -20,11 +13,7 @@ export function TokensSection() {
   const query = useQuery("tokens", () => take(api.GET("/api/auth/v1/me/tokens")));
   const [making, setMaking] = useState(false);
   return (
-    <section class="card stack" id="tokens">
-      <div>
-        <h2>{text.profile.tokens}</h2>
-        <p class="soft">{text.profile.tokensLead}</p>
-      </div>
+    <Card title={text.profile.tokens} lead={text.profile.tokensLead} id="tokens">
       <Loaded query={query} bones={{ size: "line", count: 2 }}>
         {(found) =>
           found.length === 0 ? (
@@ -49,7 +38,7 @@ export function TokensSection() {
           }}
         />
       )}
-    </section>
+    </Card>
   );
 }
 

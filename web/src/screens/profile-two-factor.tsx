@@ -2,17 +2,9 @@ import { useState } from "preact/hooks";
 import { api, take } from "../api/client";
 import { bearer, know, renew } from "../api/session";
 import type { Enrolling, User } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button, ButtonLink } from "../ui/button";
-import { Confirm, Dialog } from "../ui/dialog";
-import { Loaded, Refusal } from "../ui/failure";
-import { Field } from "../ui/field";
-import { Form } from "../ui/form";
-import { Note } from "../ui/note";
-import { codeBody } from "../ui/step-up";
-import { Moment } from "../ui/time";
+import { Button, ButtonLink, Card, Confirm, codeBody, Dialog, Field, Form, Loaded, Moment, Note, Refusal } from "../ui";
 
 /** S13 and S14: the second factor, on and off. */
 export function TwoFactorSection({ user, back }: { user: User; back: string | undefined }) {
@@ -29,8 +21,7 @@ export function TwoFactorSection({ user, back }: { user: User; back: string | un
     void renew(bearer());
   };
   return (
-    <section class="card stack" id="two-factor">
-      <h2>{text.profile.twoFactor}</h2>
+    <Card title={text.profile.twoFactor} id="two-factor">
       <Loaded query={query} bones={{ size: "line", count: 2 }}>
         {(found) => (
           <>
@@ -75,7 +66,7 @@ export function TwoFactorSection({ user, back }: { user: User; back: string | un
       </Loaded>
       {asking && <WithCode what={asking} onDone={changed} onClose={() => setAsking(undefined)} />}
       {codes && <RecoveryCodes codes={codes} onClose={() => setCodes(undefined)} />}
-    </section>
+    </Card>
   );
 }
 
@@ -160,7 +151,7 @@ function WithCode({ what, onDone, onClose }: WithCodeProps) {
 
 function RecoveryCodes({ codes, onClose }: { codes: string[]; onClose: () => void }) {
   return (
-    <Dialog title={text.profile.codesTitle} onClose={onClose}>
+    <Dialog title={text.profile.codesTitle}>
       <p>{text.profile.codesDetail}</p>
       <ul class="codes">
         {codes.map((one) => (

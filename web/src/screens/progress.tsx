@@ -1,8 +1,6 @@
 import type { Installation, State } from "../api/types";
 import { text } from "../text";
-import { Icon } from "../ui/icon";
-import { Badge } from "../ui/note";
-import { Moment, Until } from "../ui/time";
+import { Badge, Fact, Icon, Moment, Until } from "../ui";
 
 const ORDER: { state: State; words: keyof typeof text.progress }[] = [
   { state: "REQUESTED", words: "requested" },
@@ -30,20 +28,12 @@ export function Steps({ one }: { one: Installation }) {
 
 /** `is`: -1 done, 0 under way, 1 still to come. */
 function StepRow({ words, is, one }: { words: string; is: number; one: Installation }) {
-  if (is < 0) {
-    return (
-      <li class="done">
-        <span class="dot">
-          <Icon name="check" size={16} />
-        </span>
-        <span>{words}</span>
-      </li>
-    );
-  }
   const attempt = one.call?.attempt ?? 0;
+  const now = one.trouble ? <Icon name="clock" size={16} /> : <span class="spinner" />;
+  const mark = is < 0 ? <Icon name="check" size={16} label={text.progress.done} /> : is === 0 && now;
   return (
-    <li class={is === 0 ? "current" : ""} aria-current={is === 0 ? "step" : undefined}>
-      <span class="dot">{is === 0 && (one.trouble ? <Icon name="clock" size={16} /> : <span class="spinner" />)}</span>
+    <li class={["done", "current", ""][is + 1]} aria-current={is === 0 ? "step" : undefined}>
+      <span class="dot">{mark}</span>
       <span>{words}</span>
       {is === 0 && attempt > 0 && <span class="small soft">{text.progress.attempt(attempt)}</span>}
     </li>
@@ -55,18 +45,15 @@ export function Situation({ one }: { one: Installation }) {
   if (one.outcome !== "pending") return null;
   const under = one.call?.under_way;
   return (
-    <dl class="facts card" aria-live="polite">
+    <dl class="facts card">
       {one.side && (
-        <>
-          <dt>{text.progress.side}</dt>
-          <dd>
-            <Badge tone="warn">{text.sides[one.side]}</Badge>
-          </dd>
-        </>
+        <Fact name={text.progress.side}>
+          <Badge tone="warn">{text.sides[one.side]}</Badge>
+        </Fact>
       )}
       <dt>{text.progress.nextAt}</dt>
       <dd>
-        {one.waiting_for && <p>{text.waiting[one.waiting_for]}</p>}
+        {one.waiting_for && <p role="status">{text.waiting[one.waiting_for]}</p>}
         {under ? (
           <p>{text.progress.underWay}</p>
         ) : (
@@ -78,12 +65,9 @@ export function Situation({ one }: { one: Installation }) {
         )}
       </dd>
       {one.until && (
-        <>
-          <dt>{text.progress.by}</dt>
-          <dd>
-            <Moment at={one.until} />
-          </dd>
-        </>
+        <Fact name={text.progress.by}>
+          <Moment at={one.until} />
+        </Fact>
       )}
     </dl>
   );

@@ -1,6 +1,6 @@
 import { api, take } from "../api/client";
 import { text } from "../text";
-import { Page } from "../ui/page";
+import { Page } from "../ui";
 import { ways } from "../ways";
 import { MailForm } from "./mail-form";
 

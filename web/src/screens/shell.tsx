@@ -5,12 +5,9 @@ import { api, take } from "../api/client";
 import { ended, leave, recognise, session } from "../api/session";
 import { site } from "../api/site";
 import { arrive, hindered } from "../arrival";
-import { useEvery } from "../hooks/now";
-import { useQuery } from "../hooks/query";
+import { useAction, useEvery, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button, ButtonLink } from "../ui/button";
-import { Icon } from "../ui/icon";
-import { Note } from "../ui/note";
+import { Button, ButtonLink, Icon, Note, Refusal } from "../ui";
 import { here, outside, ownPath, ways } from "../ways";
 import { Helpful } from "./helpful";
 import { LoginRefusal } from "./login-refusal";
@@ -22,9 +19,9 @@ export function Shell({ children }: { children: ComponentChildren }) {
   const [path] = useLocation();
   return (
     <>
-      <a class="skip" href="#main">
+      <button type="button" class="skip" onClick={() => document.querySelector<HTMLElement>("h1")?.focus()}>
         {text.common.skip}
-      </a>
+      </button>
       <Header path={path} />
       <Banners />
       {children}
@@ -36,6 +33,7 @@ export function Shell({ children }: { children: ComponentChildren }) {
 function Header({ path }: { path: string }) {
   const known = session.value;
   const [open, setOpen] = useState(false);
+  const leaving = useAction(leave);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another page closes it
   useEffect(() => setOpen(false), [path]);
   const link = (href: string, label: string) => (
@@ -60,7 +58,7 @@ function Header({ path }: { path: string }) {
           {link(ways.notices, text.shell.notices)}
           {known.is === "somebody" && link(ways.profile, known.user.display_name || text.shell.profile)}
           {known.is === "somebody" && (
-            <Button look="quiet" onPress={() => void leave()}>
+            <Button look="quiet" pending={leaving.pending} onPress={() => void leaving.run()}>
               {text.shell.logOut}
             </Button>
           )}
@@ -69,6 +67,11 @@ function Header({ path }: { path: string }) {
           )}
         </nav>
       </div>
+      {leaving.problem && (
+        <div class="wide">
+          <Refusal of={leaving.problem} />
+        </div>
+      )}
     </header>
   );
 }

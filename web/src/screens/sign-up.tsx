@@ -1,15 +1,9 @@
 import { useState } from "preact/hooks";
 import { Link, useSearch } from "wouter-preact";
 import { api, take } from "../api/client";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { ButtonLink } from "../ui/button";
-import { Empty, Loaded } from "../ui/failure";
-import { EmailField, Field } from "../ui/field";
-import { Form } from "../ui/form";
-import { Note } from "../ui/note";
-import { Page } from "../ui/page";
+import { ButtonLink, EmailField, Empty, Field, Form, Loaded, Note, Page, PasswordField } from "../ui";
 import { wayBack, ways, withQuery } from "../ways";
 import { Providers } from "./login";
 
@@ -62,7 +56,7 @@ function NewAccount({ back, onSent }: { back: string; onSent: (email: string) =>
   const [email, setEmail] = useState("");
   const [password, setPassword] = useState("");
   const making = useAction(async () => {
-    const body = { email, password, display_name: name, locale: navigator.language.slice(0, 2), return_to: back };
+    const body = { email, password, display_name: name, locale: navigator.language, return_to: back };
     await take(api.POST("/api/auth/v1/accounts", { body }));
     onSent(email);
   });
@@ -78,17 +72,7 @@ function NewAccount({ back, onSent }: { back: string; onSent: (email: string) =>
         errors={errors}
       />
       <EmailField value={email} onInput={setEmail} errors={errors} />
-      <Field
-        label={text.login.password}
-        name="password"
-        type="password"
-        autocomplete="new-password"
-        hint={text.signUp.passwordHint}
-        value={password}
-        onInput={setPassword}
-        errors={errors}
-        required
-      />
+      <PasswordField fresh value={password} onInput={setPassword} errors={errors} />
     </Form>
   );
 }

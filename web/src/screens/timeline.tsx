@@ -1,11 +1,12 @@
 import { useState } from "preact/hooks";
+import { now } from "../api/clock";
 import type { TimelineEntry } from "../api/types";
 import { text } from "../text";
 import { clockTime, duration, moment } from "../text/format";
-import { Button } from "../ui/button";
-import { Badge } from "../ui/note";
+import { Badge, Button } from "../ui";
 
 const FEW = 6;
+const DAY_MS = 86_400_000;
 
 /** Everything that has happened, the newest first. */
 export function Timeline({ entries }: { entries: readonly TimelineEntry[] }) {
@@ -36,7 +37,7 @@ function Entry({ one }: { one: TimelineEntry }) {
   return (
     <li>
       <time dateTime={one.at} title={moment(one.at)} class="small soft">
-        {clockTime(one.at)}
+        {recent(one.at) ? clockTime(one.at) : moment(one.at)}
       </time>
       <div class="grow">
         <p>
@@ -51,6 +52,8 @@ function Entry({ one }: { one: TimelineEntry }) {
     </li>
   );
 }
+
+const recent = (at: string) => now() - Date.parse(at) < DAY_MS;
 
 function title(one: TimelineEntry): string {
   if (one.what === "state" && one.target) return text.states[one.target];
@@ -67,7 +70,7 @@ function describe(one: TimelineEntry): string {
     const result = text.results[one.result] ?? one.result;
     said.push(one.duration_ms ? text.progress.tried(result, duration(one.duration_ms)) : result);
   }
-  if (one.status) said.push(`HTTP ${one.status}`);
+  if (one.status) said.push(text.progress.status(one.status));
   if (one.detail) said.push(one.detail);
   return said.join(" · ");
 }

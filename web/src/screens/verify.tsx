@@ -2,8 +2,7 @@ import { useSearch } from "wouter-preact";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
 import { text } from "../text";
-import { ButtonLink } from "../ui/button";
-import { Page } from "../ui/page";
+import { ButtonLink, Page } from "../ui";
 import { wayBack, ways } from "../ways";
 import { MailForm } from "./mail-form";
 

@@ -2,18 +2,9 @@ import { useState } from "preact/hooks";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
 import type { InviteRow, MemberRow, Role, WorkspaceView } from "../api/types";
-import { useAction } from "../hooks/action";
-import { usePages } from "../hooks/pages";
-import { useQuery } from "../hooks/query";
+import { page, useAction, usePages, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button } from "../ui/button";
-import { Confirm } from "../ui/dialog";
-import { Refusal } from "../ui/failure";
-import { Choice, EmailField } from "../ui/field";
-import { Form } from "../ui/form";
-import { Listed } from "../ui/listed";
-import { Badge, Note } from "../ui/note";
-import { Until } from "../ui/time";
+import { Badge, Button, Card, Choice, Confirm, EmailField, Form, Listed, Moment, Refusal } from "../ui";
 
 /** Who is in a workspace, with which role, and who is invited. */
 export function Members({ workspace }: { workspace: WorkspaceView }) {
@@ -21,7 +12,7 @@ export function Members({ workspace }: { workspace: WorkspaceView }) {
   const found = usePages(`members ${workspace.id}`, (cursor) =>
     take(
       api.GET("/api/auth/v1/workspaces/{workspace_id}/members", {
-        params: { path, query: { limit: 100, ...(cursor ? { cursor } : {}) } },
+        params: { path, query: page(cursor, 100) },
       }),
     ),
   );
@@ -71,7 +62,7 @@ function Member({ one, workspace, changed }: MemberProps) {
     location.reload(); // what one may do here has changed
   });
   const roles: Role[] = can("make-owners") || one.role === "owner" ? ["owner", "admin", "member"] : ["admin", "member"];
-  const name = one.display_name || one.subject || "";
+  const name = one.display_name || one.subject || text.workspace.nameless;
   return (
     <li class="stack tight">
       <div class="row apart">
@@ -149,19 +140,8 @@ function Invites({ workspace }: { workspace: WorkspaceView }) {
     open.reload();
   });
   return (
-    <section class="card stack">
-      <h2>{text.workspace.invite}</h2>
-      <Form
-        doing={inviting}
-        button={text.workspace.inviteSend}
-        result={
-          sent && (
-            <Note tone="good" icon="mail" live>
-              {text.workspace.invited(sent)}
-            </Note>
-          )
-        }
-      >
+    <Card title={text.workspace.invite}>
+      <Form doing={inviting} button={text.workspace.inviteSend} said={text.workspace.invited(sent)}>
         <EmailField autocomplete="off" value={email} onInput={setEmail} errors={inviting.problem?.fields} />
         <Choice
           label={text.workspace.role}
@@ -170,6 +150,7 @@ function Invites({ workspace }: { workspace: WorkspaceView }) {
           options={(["member", "admin"] as const).map((each) => ({ value: each, text: text.roles[each] }))}
         />
       </Form>
+      <Refusal of={open.problem} />
       {open.data && open.data.length > 0 && (
         <>
           <h3>{text.workspace.invites}</h3>
@@ -180,7 +161,7 @@ function Invites({ workspace }: { workspace: WorkspaceView }) {
           </ul>
         </>
       )}
-    </section>
+    </Card>
   );
 }
 
@@ -198,9 +179,13 @@ function Invite({ one, workspaceId, changed }: { one: InviteRow; workspaceId: st
     <li class="row apart">
       <p class="grow">
         {one.email} <Badge>{text.roles[one.role]}</Badge>{" "}
-        <span class="small soft">
-          {text.invite.until} <Until at={one.expires_at} due={text.common.now} />
-        </span>
+        {one.status === "open" ? (
+          <span class="small soft">
+            {text.invite.until} <Moment at={one.expires_at} />
+          </span>
+        ) : (
+          <Badge tone="warn">{text.invite.over[one.status]}</Badge>
+        )}
       </p>
       <div class="row">
         <Button look="quiet" pending={resending.pending} onPress={() => void resending.run()}>

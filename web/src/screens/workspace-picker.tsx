@@ -1,7 +1,7 @@
 import { useEffect, useId, useRef, useState } from "preact/hooks";
 import type { Row } from "../api/types";
 import { text } from "../text";
-import { Icon } from "../ui/icon";
+import { Icon } from "../ui";
 
 interface PickerProps {
   rows: readonly Row[];

@@ -3,15 +3,9 @@ import { useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
 import type { WorkspaceView } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useQuery } from "../hooks/query";
+import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button } from "../ui/button";
-import { Confirm } from "../ui/dialog";
-import { Loaded, Refusal } from "../ui/failure";
-import { Check, Field } from "../ui/field";
-import { Form } from "../ui/form";
-import { Note } from "../ui/note";
+import { Button, Card, Check, Confirm, Fact, Field, Form, Loaded, Note, Refusal } from "../ui";
 import { ways } from "../ways";
 
 interface SettingsProps {
@@ -24,6 +18,7 @@ export function Settings({ workspace, changed }: SettingsProps) {
   const may = new Set(workspace.can);
   const params = { path: { workspace_id: workspace.id } };
   const [name, setName] = useState(workspace.name);
+  const [ruled, setRuled] = useState<boolean>();
   const patch = async (body: { name?: string; requires_two_factor?: boolean }) => {
     changed(await take(api.PATCH("/api/auth/v1/workspaces/{workspace_id}", { params, body })));
   };
@@ -36,7 +31,7 @@ export function Settings({ workspace, changed }: SettingsProps) {
       )}
       <section class="card stack">
         {may.has("rename") && (
-          <Form doing={renaming} button={text.common.save}>
+          <Form doing={renaming} button={text.common.save} said={text.common.saved}>
             <Field
               label={text.workspace.rename}
               name="name"
@@ -51,18 +46,19 @@ export function Settings({ workspace, changed }: SettingsProps) {
         {may.has("set-two-factor-rule") && (
           <Check
             label={text.workspace.twoFactorRule}
-            checked={workspace.requires_two_factor}
-            onChange={(on) => void ruling.run(on)}
+            checked={ruled ?? workspace.requires_two_factor}
+            onChange={(on) => {
+              setRuled(on);
+              void ruling.run(on).then(() => setRuled(undefined));
+            }}
           />
         )}
         <Refusal of={ruling.problem} />
         <dl class="facts">
-          <dt>{text.workspace.plan}</dt>
-          <dd>
+          <Fact name={text.workspace.plan}>
             {workspace.plan} <span class="small soft">{text.workspace.planHint}</span>
-          </dd>
-          <dt>{text.workspace.region}</dt>
-          <dd>{workspace.region || text.workspace.noRegion}</dd>
+          </Fact>
+          <Fact name={text.workspace.region}>{workspace.region || text.workspace.noRegion}</Fact>
         </dl>
       </section>
       <Ending workspace={workspace} changed={changed} />
@@ -93,8 +89,7 @@ function Ending({ workspace, changed }: SettingsProps) {
   if (!may.has("archive") && !may.has("restore") && !may.has("delete") && !may.has("leave")) return null;
   const close = () => setAsking(undefined);
   return (
-    <section class="card stack">
-      <h2>{text.workspace.danger}</h2>
+    <Card title={text.workspace.danger}>
       <div class="row">
         {may.has("leave") && <Button onPress={() => setAsking("leave")}>{text.workspace.leave}</Button>}
         {workspace.active && may.has("archive") && (
@@ -123,7 +118,7 @@ function Ending({ workspace, changed }: SettingsProps) {
         </Confirm>
       )}
       {asking === "delete" && <Deletion workspace={workspace} onClose={close} />}
-    </section>
+    </Card>
   );
 }
 

@@ -3,26 +3,30 @@ import { Link, useSearch } from "wouter-preact";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
 import type { Installation, WorkspaceView } from "../api/types";
-import { useAction } from "../hooks/action";
-import { useLive } from "../hooks/live";
-import { usePages } from "../hooks/pages";
-import { useQuery } from "../hooks/query";
+import { page, useAction, useLive, usePages, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button, ButtonLink } from "../ui/button";
-import { Confirm } from "../ui/dialog";
-import { Bones, Empty, Failure } from "../ui/failure";
-import { Check } from "../ui/field";
-import { Listed } from "../ui/listed";
-import { Badge, Note, type Tone } from "../ui/note";
-import { Page } from "../ui/page";
-import { Ago } from "../ui/time";
+import {
+  Ago,
+  Badge,
+  Bones,
+  Button,
+  ButtonLink,
+  Check,
+  Confirm,
+  Empty,
+  Failure,
+  Listed,
+  Note,
+  Page,
+  Stale,
+  type Tone,
+} from "../ui";
 import { wayBack, ways, withQuery } from "../ways";
 import { NeedsLogin } from "./needs-login";
 import { Members } from "./workspace-members";
 import { Settings } from "./workspace-settings";
 
 const TABS = ["addons", "members", "settings"] as const;
-type Tab = (typeof TABS)[number];
 
 /** One workspace: what is installed in it, who is in it, and what its rules are. */
 export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined }) {
@@ -44,8 +48,15 @@ export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined
   }
   const tabs = TABS.filter((each) => each !== "members" || one.can?.includes("see-members"));
   const shown = tabs.find((each) => each === tab) ?? "addons";
+  const heading = (
+    <span class="row">
+      <span dir="auto">{one.name}</span>
+      {one.role && <Badge>{text.roles[one.role]}</Badge>}
+    </span>
+  );
   return (
-    <Page title={one.name} heading={<Heading one={one} />} back={back}>
+    <Page title={one.name} heading={heading} back={back}>
+      <Stale of={query} />
       <nav class="tabs" aria-label={one.name}>
         {tabs.map((each) => (
           <Link
@@ -65,24 +76,11 @@ export function WorkspacePage({ id, tab }: { id: string; tab: string | undefined
         </div>
       )}
       {!one.active && <Note icon="lock">{text.workspace.archived}</Note>}
-      <Content tab={shown} one={one} changed={query.put} />
+      {shown === "addons" && <AddOns workspace={one} />}
+      {shown === "members" && <Members workspace={one} />}
+      {shown === "settings" && <Settings workspace={one} changed={query.put} />}
     </Page>
   );
-}
-
-function Heading({ one }: { one: WorkspaceView }) {
-  return (
-    <span class="row">
-      <span dir="auto">{one.name}</span>
-      {one.role && <Badge>{text.roles[one.role]}</Badge>}
-    </span>
-  );
-}
-
-function Content({ tab, one, changed }: { tab: Tab; one: WorkspaceView; changed: (one: WorkspaceView) => void }) {
-  if (tab === "members") return <Members workspace={one} />;
-  if (tab === "settings") return <Settings workspace={one} changed={changed} />;
-  return <AddOns workspace={one} />;
 }
 
 function AddOns({ workspace }: { workspace: WorkspaceView }) {
@@ -90,14 +88,16 @@ function AddOns({ workspace }: { workspace: WorkspaceView }) {
   const found = usePages(`installations ${workspace.id}`, (cursor) =>
     take(
       api.GET("/api/installer/v1/installations", {
-        params: { query: { workspace: workspace.id, limit: 100, ...(cursor ? { cursor } : {}) } },
+        params: { query: { workspace: workspace.id, ...page(cursor, 100) } },
       }),
     ),
   );
-  useLive(`/api/notifier/v1/stream?workspace=${workspace.id}`, found.reload);
+  const names = useNames(workspace);
+  const line = useLive(`/api/notifier/v1/stream?workspace=${workspace.id}`, found.reload);
   const shown = found.items?.filter((one) => everything || one.outcome === "pending" || one.state === "INSTALLED");
   return (
     <section class="stack">
+      <Stale lost={line === "lost"} />
       <Listed
         of={{ ...found, items: shown }}
         empty={
@@ -115,6 +115,7 @@ function AddOns({ workspace }: { workspace: WorkspaceView }) {
               <InstallationRow
                 key={one.id}
                 one={one}
+                by={names.get(one.requested_by) ?? ""}
                 may={Boolean(workspace.can?.includes("install"))}
                 changed={found.reload}
               />
@@ -131,7 +132,23 @@ function AddOns({ workspace }: { workspace: WorkspaceView }) {
 
 const TONES: Partial<Record<Installation["state"], Tone>> = { INSTALLED: "good", FAILED: "bad", WAITING: "warn" };
 
-function InstallationRow({ one, may, changed }: { one: Installation; may: boolean; changed: () => void }) {
+/** Who is who, for those who may know. */
+function useNames(workspace: WorkspaceView): Map<string, string> {
+  const path = { workspace_id: workspace.id };
+  const members = useQuery(workspace.can?.includes("see-members") ? `names ${workspace.id}` : undefined, () =>
+    take(api.GET("/api/auth/v1/workspaces/{workspace_id}/members", { params: { path, query: { limit: 100 } } })),
+  );
+  return new Map(members.data?.items.map((one) => [one.user_id ?? "", one.display_name]));
+}
+
+interface RowProps {
+  one: Installation;
+  by: string;
+  may: boolean;
+  changed: () => void;
+}
+
+function InstallationRow({ one, by, may, changed }: RowProps) {
   const [asking, setAsking] = useState(false);
   const uninstalling = useAction(async () => {
     const path = { params: { path: { installation_id: one.id } } };
@@ -150,7 +167,7 @@ function InstallationRow({ one, may, changed }: { one: Installation; may: boolea
           </Badge>
         </p>
         <p class="small soft">
-          {text.workspace.by} <Ago at={one.requested_at} />
+          <span dir="auto">{text.workspace.by(by)}</span> <Ago at={one.requested_at} />
         </p>
       </div>
       {may && one.state === "INSTALLED" && (

@@ -1,17 +1,7 @@
 import { now } from "../api/clock";
-import { session } from "../api/session";
 
-/** The visitor's language and region: what the account says, else the browser. */
-export function locale(): string {
-  const known = session.value;
-  const told = known.is === "somebody" ? known.user.locale : "";
-  try {
-    // The account says which language; the browser knows its region too, where both agree.
-    return (told && !navigator.language.startsWith(told) && Intl.getCanonicalLocales(told)[0]) || navigator.language;
-  } catch {
-    return navigator.language;
-  }
-}
+/** The visitor's language and region, as the browser has them. The account's is for mails. */
+export const locale = (): string => navigator.language;
 
 export function number(value: number): string {
   return new Intl.NumberFormat(locale()).format(value);

@@ -21,6 +21,7 @@ interface ButtonProps extends Looks {
   pending?: boolean;
   disabled?: boolean;
   label?: string;
+  autofocus?: boolean | undefined;
 }
 
 /** It stays focusable while it does nothing, so that nobody who uses the keyboard is thrown out. */
@@ -33,6 +34,7 @@ export function Button(props: ButtonProps) {
       aria-disabled={idle}
       aria-busy={props.pending}
       aria-label={props.label}
+      autofocus={props.autofocus}
       onClick={(event) => {
         if (idle) event.preventDefault();
         else props.onPress?.();

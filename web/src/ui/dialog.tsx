@@ -7,7 +7,8 @@ import { Refusal } from "./failure";
 
 interface DialogProps {
   title: string;
-  onClose: () => void;
+  /** By Escape. Without it the dialog stays: what it shows is not shown again. */
+  onClose?: () => void;
   children: ComponentChildren;
 }
 
@@ -16,7 +17,9 @@ export function Dialog({ title, onClose, children }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
   const id = useId();
   useEffect(() => {
-    box.current?.showModal();
+    const shown = box.current;
+    shown?.showModal();
+    return () => shown?.close(); // gives the focus back
   }, []);
   return (
     <dialog
@@ -24,7 +27,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
       aria-labelledby={id}
       onCancel={(event) => {
         event.preventDefault();
-        onClose();
+        onClose?.();
       }}
     >
       <div class="stack">
@@ -38,6 +41,7 @@ export function Dialog({ title, onClose, children }: DialogProps) {
 interface ConfirmProps {
   title: string;
   yes: string;
+  no?: string;
   danger?: boolean;
   doing: Doing<[]>;
   onDone?: () => void;
@@ -48,7 +52,17 @@ interface ConfirmProps {
 }
 
 /** Asks before something is done, and tells what it means. */
-export function Confirm({ title, yes, danger, doing, onDone, onClose, ready = true, children }: ConfirmProps) {
+export function Confirm({
+  title,
+  yes,
+  no = text.common.cancel,
+  danger,
+  doing,
+  onDone,
+  onClose,
+  ready = true,
+  children,
+}: ConfirmProps) {
   return (
     <Dialog title={title} onClose={onClose}>
       <form
@@ -67,7 +81,9 @@ export function Confirm({ title, yes, danger, doing, onDone, onClose, ready = tr
           <Button type="submit" look={danger ? "danger" : "primary"} pending={doing.pending} disabled={!ready}>
             {yes}
           </Button>
-          <Button onPress={onClose}>{text.common.cancel}</Button>
+          <Button onPress={onClose} autofocus={danger}>
+            {no}
+          </Button>
         </div>
       </form>
     </Dialog>

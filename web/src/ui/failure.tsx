@@ -77,7 +77,7 @@ export function Loaded<T>({ query, bones, children }: LoadedProps<T>) {
   if (query.data !== undefined) {
     return (
       <>
-        {query.problem && <Stale problem={query.problem} retry={query.reload} />}
+        <Stale of={query} />
         {children(query.data)}
       </>
     );
@@ -96,13 +96,15 @@ export function Bones({ count = 1, size = "page-sized" }: { count?: number; size
   );
 }
 
-function Stale({ problem, retry }: { problem: Problem; retry: () => void }) {
+/** Above what is there already: that it could not be asked for again, or that nobody tells what changes (`lost`). */
+export function Stale({ of: query, lost }: { of?: Pick<Query<unknown>, "problem" | "reload">; lost?: boolean }) {
+  if (!query?.problem) return lost ? <Note tone="warn" live children={text.progress.lost} /> : null;
   return (
     <Note tone="warn" live>
       <p>
-        {told(problem).title} {text.common.mayBeOld}
+        {told(query.problem).title} {text.common.mayBeOld}
       </p>
-      <Button onPress={retry} look="quiet">
+      <Button onPress={query.reload} look="quiet">
         {text.common.tryNow}
       </Button>
     </Note>

@@ -67,6 +67,16 @@ export function EmailField({ label = text.login.email, autocomplete = "email", .
   return <Field {...given} label={label} name="email" type="email" autocomplete={autocomplete} required />;
 }
 
+type SecretProps = Pick<FieldProps, "value" | "onInput" | "errors" | "name" | "required"> & { label?: string };
+
+/** The present password, or a `fresh` one that is to be it. */
+export function PasswordField({ fresh, label = text.login.password, ...given }: SecretProps & { fresh?: boolean }) {
+  const kind = fresh
+    ? { autocomplete: "new-password", hint: text.signUp.passwordHint }
+    : { autocomplete: "current-password" };
+  return <Field name="password" required {...given} {...kind} label={label} type="password" />;
+}
+
 function Hint({ id, words }: { id: string; words: string }) {
   return (
     <p id={`${id}-hint`} class="small soft">

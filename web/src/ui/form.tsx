@@ -1,7 +1,9 @@
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import type { Doing } from "../hooks/action";
 import { Button } from "./button";
 import { Refusal } from "./failure";
+import { Note } from "./note";
 
 interface FormProps {
   doing: Doing<[]>;
@@ -10,6 +12,8 @@ interface FormProps {
   /** What else is needed before it can be sent. */
   ready?: boolean;
   onDone?: () => void;
+  /** Said below the fields once it is done. */
+  said?: string;
   /** Beside the button. */
   beside?: ComponentChildren;
   /** Between the fields and the button, below what was refused. */
@@ -18,18 +22,28 @@ interface FormProps {
 }
 
 /** Fields that are sent together, what was refused, and the button. */
-export function Form({ doing, button, primary, ready = true, onDone, beside, result, children }: FormProps) {
+export function Form({ doing, button, primary, ready = true, onDone, said, beside, result, children }: FormProps) {
+  const [done, setDone] = useState(false);
   return (
     <form
       class="stack"
       onSubmit={async (event) => {
         event.preventDefault();
-        if (ready && (await doing.run())) onDone?.();
+        if (!ready) return;
+        setDone(false);
+        if (!(await doing.run())) return;
+        setDone(true);
+        onDone?.();
       }}
     >
       {children}
       <Refusal of={doing.problem} />
       {result}
+      {done && said && (
+        <Note tone="good" live>
+          {said}
+        </Note>
+      )}
       <div class="row">
         <Button type="submit" pending={doing.pending} disabled={!ready} look={primary ? "primary" : undefined}>
           {button}

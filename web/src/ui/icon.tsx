@@ -1,4 +1,4 @@
-/** Drawn by us, on a grid of 24; the text beside says what they mean. */
+/** Drawn by us, on a grid of 24. */
 const DRAWN = {
   alert: "M12 8v5m0 3.5v.01M10.3 4.2 2.9 17a2 2 0 0 0 1.7 3h14.8a2 2 0 0 0 1.7-3L13.7 4.2a2 2 0 0 0-3.4 0Z",
   arrow: "M5 12h14m-6-6 6 6-6 6",
@@ -23,7 +23,8 @@ const DRAWN = {
 
 export type IconName = keyof typeof DRAWN;
 
-export function Icon({ name, size = 20 }: { name: IconName; size?: number }) {
+/** `label` is for what nothing beside it says. */
+export function Icon({ name, size = 20, label }: { name: IconName; size?: number; label?: string }) {
   return (
     <svg
       width={size}
@@ -34,8 +35,9 @@ export function Icon({ name, size = 20 }: { name: IconName; size?: number }) {
       stroke-width="2"
       stroke-linecap="round"
       stroke-linejoin="round"
-      aria-hidden="true"
-      focusable="false"
+      role={label ? "img" : undefined}
+      aria-label={label}
+      aria-hidden={!label}
     >
       <path d={DRAWN[name]} />
     </svg>

@@ -2,7 +2,7 @@ import type { ComponentChildren } from "preact";
 import type { Pages } from "../hooks/pages";
 import { text } from "../text";
 import { Button } from "./button";
-import { Bones, Failure } from "./failure";
+import { Bones, Failure, Stale } from "./failure";
 
 interface ListedProps<T> {
   of: Pages<T>;
@@ -17,7 +17,7 @@ export function Listed<T>({ of: pages, bones, empty, children }: ListedProps<T>)
   const { items, problem } = pages;
   return (
     <div class="stack" aria-busy={pages.loading}>
-      {problem && <Failure of={problem} retry={pages.reload} />}
+      {problem && (items ? <Stale of={pages} /> : <Failure of={problem} retry={pages.reload} />)}
       {!items && !problem && <Bones {...{ count: 2, size: "card-sized", ...bones }} />}
       {items && (items.length > 0 ? children(items) : empty)}
       {pages.more && (

@@ -2,9 +2,10 @@ import type { ComponentChildren } from "preact";
 import { useEffect, useRef } from "preact/hooks";
 import { Link } from "wouter-preact";
 import { site } from "../api/site";
+import { text } from "../text";
 import { Icon } from "./icon";
 
-let first = true;
+let path = location.pathname;
 
 interface PageProps {
   title: string;
@@ -16,18 +17,53 @@ interface PageProps {
   children: ComponentChildren;
 }
 
-/** One screen: names the window, and takes the focus when it opens, so that it is read from its title on. */
+/** One line of a `dl` of facts. */
+export function Fact({ name, children }: { name: string; children: ComponentChildren }) {
+  return (
+    <>
+      <dt>{name}</dt>
+      <dd>{children}</dd>
+    </>
+  );
+}
+
+interface CardProps {
+  title: string;
+  lead?: string;
+  id?: string;
+  children: ComponentChildren;
+}
+
+/** A part of a screen. */
+export function Card({ title, lead, id, children }: CardProps) {
+  return (
+    <section class="card stack" id={id}>
+      <div>
+        <h2>{title}</h2>
+        {lead && <p class="soft">{lead}</p>}
+      </div>
+      {children}
+    </section>
+  );
+}
+
+/**
+ * One screen: names the window, and takes the focus when it opens, so that it is read from its title on. What changes by
+ * itself takes it from nobody who is elsewhere in the page.
+ */
 export function Page({ title, heading, lead, back, wide, children }: PageProps) {
   const head = useRef<HTMLHeadingElement>(null);
+  const product = site.value?.product_name ?? text.home.title;
   useEffect(() => {
-    document.title = `${title} · ${site.value?.product_name ?? "Add-ons"}`;
-  }, [title]);
+    document.title = `${title} · ${product}`;
+  }, [title, product]);
   useEffect(() => {
-    if (!first && !location.hash) {
-      window.scrollTo(0, 0);
-      head.current?.focus({ preventScroll: true });
-    }
-    first = false;
+    const moved = path !== location.pathname;
+    path = location.pathname;
+    const part = location.hash && document.getElementById(location.hash.slice(1));
+    if (part) part.scrollIntoView();
+    else if (moved) window.scrollTo(0, 0);
+    if (moved || document.activeElement === document.body) head.current?.focus({ preventScroll: true });
   }, []);
   return (
     <main id="main" class={wide ? "wide" : "narrow"}>

@@ -78,8 +78,10 @@ def press_install(guest: Guest) -> None:
 def progress(guest: Guest) -> None:
     guest.addon.behave("hang")
     press_install(guest)
-    guest.screens.shows(f"Installing {guest.addon.title}")
     guest.screens.says("The add-on is being called.")
+    # It stays like this: what comes after it would come within seconds.
+    guest.screens.page.route("**/installations/*", lambda _: None)
+    guest.screens.shows(f"Installing {guest.addon.title}")
 
 
 @stop("maintenance")
@@ -121,7 +123,7 @@ def uninstalled(guest: Guest) -> None:
 
 @stop("installation-unknown")
 def unknown_installation(guest: Guest) -> None:
-    guest.log_in("/installations/019b0000-0000-7000-8000-000000000000")
+    guest.log_in("/installations/0123456789abcdef01234567")
     guest.screens.says("There is no such installation")
 
 

@@ -9,8 +9,8 @@ from tests.e2e.web.tour.stops import Guest, stop
 
 @stop("home")
 def home(guest: Guest) -> None:
-    guest.screens.open("/")
-    expect(guest.screens.link(guest.addon.title)).to_be_visible()
+    guest.screens.open("/?q=sample")
+    expect(guest.screens.page.get_by_role("listitem").filter(has_text="sample").first).to_be_visible()
 
 
 @stop("home-nothing-found")

@@ -1,0 +1,6 @@
+/** Asking, doing, and following. */
+export * from "./action";
+export * from "./live";
+export * from "./now";
+export * from "./pages";
+export * from "./query";

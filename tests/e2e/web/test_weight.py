@@ -29,7 +29,10 @@ class Weight:
 
     def __post_init__(self) -> None:
         self.page.add_init_script(WATCH)
-        self.page.on("response", lambda answer: self.answers.append(answer))
+        self.page.on("response", self.note)
+
+    def note(self, answer: Response) -> None:
+        self.answers.append(answer)
 
     def size(self) -> int:
         """Bytes on the line, headers too."""

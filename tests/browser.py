@@ -8,6 +8,8 @@ from playwright.sync_api import Browser, BrowserContext, sync_playwright
 from tests.debian import program
 from tests.waiting import PATIENCE_SECONDS
 
+# With letters and pictures of most scripts, so that pages look as they do for visitors.
+PACKAGES = "chromium fonts-liberation fonts-noto-color-emoji"
 # Root has no sandbox of its own to give to the pages, and every page here is ours.
 ARGUMENTS = ("--no-sandbox", "--disable-dev-shm-usage")
 
@@ -18,7 +20,7 @@ def chromium() -> Iterator[Browser]:
 
     Playwright's event loop stays in the thread meanwhile, so no other may run there.
     """
-    path = program("chromium", "chromium")
+    path = program("chromium", PACKAGES)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
         try:
@@ -31,7 +33,7 @@ def chromium() -> Iterator[Browser]:
 def without_foreign_cookies(browser: Browser) -> Iterator[Browser]:
     """Another one, which keeps no cookies of third parties."""
     arguments = (*ARGUMENTS, "--test-third-party-cookie-phaseout")
-    started = browser.browser_type.launch(executable_path=program("chromium", "chromium"), args=arguments)
+    started = browser.browser_type.launch(executable_path=program("chromium", PACKAGES), args=arguments)
     try:
         yield started
     finally:

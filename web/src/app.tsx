@@ -1,5 +1,5 @@
 import type { ComponentChildren } from "preact";
-import { useErrorBoundary } from "preact/hooks";
+import { useEffect, useErrorBoundary } from "preact/hooks";
 import { Route, Switch, useLocation } from "wouter-preact";
 import { AddOnPage } from "./screens/addon";
 import { HomePage } from "./screens/home";
@@ -20,10 +20,9 @@ import { Button, ButtonLink, Empty, Page, StepUp } from "./ui";
 import { ways } from "./ways";
 
 export function App() {
-  const [path] = useLocation();
   return (
     <Shell>
-      <Guard key={path}>
+      <Guard>
         <Switch>
           <Route path="/" component={HomePage} />
           <Route path="/addons/:key">{({ key }) => <AddOnPage key={key} addonKey={decoded(key)} />}</Route>
@@ -70,7 +69,10 @@ function NowherePage() {
 
 /** A screen that breaks leaves the others whole. */
 function Guard({ children }: { children: ComponentChildren }) {
-  const [broken] = useErrorBoundary();
+  const [broken, mend] = useErrorBoundary();
+  const [path] = useLocation();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another page may be whole
+  useEffect(mend, [path]);
   if (!broken) return <>{children}</>;
   return (
     <Page title={text.shell.crashed}>

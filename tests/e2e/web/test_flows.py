@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from deploy.local.demo.people import eventually
 from deploy.local.stack import Stack
@@ -33,12 +33,8 @@ def installed(wish: Wish, installation: str) -> None:
 
 def token_ends(page: Page) -> None:
     """The next request for an install is answered as if the page had slept for longer than its token is good."""
-
-    def once(route: Route) -> None:
-        page.unroute(f"**{INSTALLATIONS}", once)
-        route.fulfill(status=401, json={"slug": "token-expired", "status": 401, "title": "The token has expired."})
-
-    page.route(f"**{INSTALLATIONS}", once)
+    problem = {"slug": "token-expired", "status": 401, "title": "The token has expired."}
+    page.route(f"**{INSTALLATIONS}", lambda route: route.fulfill(status=401, json=problem), times=1)
 
 
 @pytest.fixture

@@ -1,6 +1,6 @@
 import { signal } from "@preact/signals";
 import { learnTime } from "./clock";
-import { asProblem, OFFLINE, Problem } from "./problem";
+import { asProblem, NO_ANSWER, OFFLINE, Problem } from "./problem";
 import { reach } from "./reach";
 import type { OpenSession, User } from "./types";
 
@@ -28,6 +28,7 @@ export const recognised = new Promise<void>((resolve) => {
 let token = "";
 let goodUntil = 0; // by the monotonic clock, which nobody sets wrong
 let renewing: Promise<boolean> | undefined;
+let trouble: Problem | undefined; // why the last exchange came to nothing
 
 const others = "BroadcastChannel" in window ? new BroadcastChannel("souk-session") : undefined;
 others?.addEventListener("message", () => void renew(token));
@@ -45,7 +46,9 @@ export async function freshBearer(): Promise<string> {
 
 /** Look who is here, as a page opens. */
 export async function recognise(): Promise<void> {
-  await renew("");
+  // An answer that is late is still taken: asking again with the same cookie would end the session.
+  const late = new Promise((over) => setTimeout(over, PATIENCE_MS)).then(() => unknown(new Problem(NO_ANSWER, 0)));
+  await Promise.race([renew(""), late]);
   settle();
 }
 
@@ -69,13 +72,11 @@ export function know(user: User): void {
 
 /** End the session, which the cookie names: a token may be too old to do it. Throws a `Problem` if it did not end. */
 export async function leave(): Promise<void> {
-  const answer = await ask("/api/auth/v1/sessions/current", "DELETE");
+  await renewing;
+  const way = { method: "DELETE", headers: CSRF, signal: AbortSignal.timeout(PATIENCE_MS) };
+  const answer = await reach("/api/auth/v1/sessions/current", way);
   if (!answer.ok && answer.status !== 401) throw Problem.of(answer, await answer.json().catch(() => undefined));
   forget(false);
-}
-
-function ask(path: string, method: string): Promise<Response> {
-  return reach(path, { method, headers: CSRF, signal: AbortSignal.timeout(PATIENCE_MS) });
 }
 
 /** Forget who was here, in other windows too; `surprised` if they did not ask for it. */
@@ -99,14 +100,14 @@ export function renew(old: string): Promise<boolean> {
 /** The same. Throws a `Problem` if nobody could say: then the session goes on, and what was asked for may come later. */
 export async function renewed(old: string): Promise<boolean> {
   const done = await renew(old);
-  if (!done && session.value.is === "somebody") throw new Problem(OFFLINE, 0);
+  if (!done && session.value.is === "somebody") throw trouble ?? new Problem(OFFLINE, 0);
   return done;
 }
 
 async function exchange(): Promise<boolean> {
   let answer: Response;
   try {
-    answer = await ask("/api/auth/v1/sessions/refresh", "POST");
+    answer = await reach("/api/auth/v1/sessions/refresh", { method: "POST", headers: CSRF });
   } catch (failure) {
     return unknown(asProblem(failure));
   }
@@ -122,6 +123,7 @@ async function exchange(): Promise<boolean> {
 }
 
 function unknown(problem: Problem): boolean {
+  trouble = problem;
   if (session.value.is === "unknown") {
     session.value = { is: "unknown", problem };
     setTimeout(() => session.value.is === "unknown" && void renew(""), AGAIN_MS);

@@ -22,7 +22,7 @@ export function useAction<A extends unknown[]>(act: (...given: A) => Promise<unk
   const run = useCallback(async (...given: A): Promise<boolean> => {
     if (busy.current) return false;
     busy.current = true;
-    setState({ pending: true });
+    setState(({ problem }) => ({ pending: true, ...(problem?.passes ? { problem } : {}) })); // it may be tried by itself
     try {
       await proving(() => acting.current(...given));
       setState({ pending: false });

@@ -1,5 +1,6 @@
 /** Asking, doing, and following. */
 export * from "./action";
+export * from "./asked";
 export * from "./live";
 export * from "./now";
 export * from "./pages";

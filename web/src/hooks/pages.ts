@@ -30,6 +30,7 @@ export function usePages<T>(key: string | undefined, ask: (cursor: string) => Pr
   const found = useQuery(key === undefined ? undefined : `${key} ${here.cursor}`, () => ask(here.cursor));
   // While another search is under way, what the last one found stays.
   const shown = useRef<T[] | undefined>(undefined);
+  if (key === undefined) shown.current = undefined;
   if (found.data) shown.current = [...here.before, ...found.data.items];
   useEffect(() => setAt({ key, cursor: "", before: [] }), [key]);
   const cursor = found.data?.next;

@@ -28,7 +28,7 @@ export function useQuery<T>(key: string | undefined, ask: () => Promise<T>): Que
   const look = useRef(() => {});
 
   useEffect(() => {
-    if (key === undefined) return;
+    if (key === undefined) return setState({ loading: false }); // whoever looked is not here any more
     let over = false;
     let busy = false;
     let again = false;
@@ -40,7 +40,8 @@ export function useQuery<T>(key: string | undefined, ask: () => Promise<T>): Que
       setState({ key, data, loading: false });
     };
     const failed = (problem: Problem) => {
-      setState((before) => ({ ...before, key, problem, loading: false }));
+      const gone = problem.status === 403 || problem.status === 404;
+      setState((before) => ({ data: gone ? undefined : before.data, key, problem, loading: false }));
       if (!problem.passes) return;
       const pause = Math.min(FIRST_PAUSE_S * 2 ** failures, LONGEST_PAUSE_S);
       failures += 1;

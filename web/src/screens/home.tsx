@@ -1,10 +1,10 @@
 import { useEffect, useRef, useState } from "preact/hooks";
-import { Link, useSearch } from "wouter-preact";
+import { Link } from "wouter-preact";
 import { navigate } from "wouter-preact/use-browser-location";
 import { api, take } from "../api/client";
 import { site } from "../api/site";
 import type { AddOn } from "../api/types";
-import { page, usePages, useQuery } from "../hooks";
+import { page, useAsked, usePages, useQuery } from "../hooks";
 import { text } from "../text";
 import { AddOnIcon, Badge, ButtonLink, Empty, Icon, Listed, Page } from "../ui";
 import { ways } from "../ways";
@@ -13,7 +13,7 @@ const TYPING_MS = 40; // letters that come together are one search
 
 /** Everything that there is, searched by words and by category; what is asked for stands in the address. */
 export function HomePage() {
-  const query = new URLSearchParams(useSearch());
+  const query = useAsked();
   const words = query.get("q") ?? "";
   const category = query.get("category");
   const found = usePages(`addons ${words} ${category}`, (cursor) =>

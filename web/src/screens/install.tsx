@@ -1,10 +1,10 @@
 import { useEffect, useMemo, useState } from "preact/hooks";
-import { useLocation, useSearch } from "wouter-preact";
+import { useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { Problem } from "../api/problem";
 import { session } from "../api/session";
-import type { AddOnDetail, Next, Preflight, Row } from "../api/types";
-import { type Doing, type Query, useAction, useQuery } from "../hooks";
+import type { AddOnDetail, Installation, Next, Preflight, Row } from "../api/types";
+import { type Doing, type Query, useAction, useAsked, useQuery } from "../hooks";
 import { text, told } from "../text";
 import { Button, ButtonLink, Check, Empty, Failure, Loaded, Note, Page, Refusal } from "../ui";
 import { here, ways } from "../ways";
@@ -18,7 +18,7 @@ const AGAIN_S = 3;
 /** The *Install* screen: what preflight says, and the request that follows it. Decides nothing itself. */
 export function InstallPage({ addonKey }: { addonKey: string }) {
   const known = session.value;
-  const asked = new URLSearchParams(useSearch()).get("workspace");
+  const asked = useAsked().get("workspace");
   const who = known.is === "somebody" ? known.user.id : undefined;
   const preflight = useQuery(known.is === "unknown" ? undefined : `preflight ${addonKey} ${asked} ${who}`, () =>
     take(api.GET("/api/installer/v1/preflight", { params: { query: { addon: addonKey, workspace: asked } } })),
@@ -82,6 +82,24 @@ interface ChoosingProps {
   again: () => void;
 }
 
+/** Ask for the install, once for each wish. Throws a `Problem`. */
+async function request(row: Row, addonKey: string, acknowledged: boolean): Promise<Installation> {
+  const kept = keepIntent({ addon_key: addonKey, workspace_id: row.workspace_id, acknowledged });
+  const acknowledge = acknowledged ? row.acknowledge : [];
+  const body = { workspace_id: row.workspace_id, addon_key: addonKey, acknowledge, if_unavailable: "wait" as const };
+  const params = { header: { "Idempotency-Key": kept.key } };
+  try {
+    const made = await take(api.POST("/api/installer/v1/installations", { params, body }));
+    forgetIntent();
+    return made;
+  } catch (thrown) {
+    // Without an answer it may have been taken, and the same key tells next time. A refusal is final for its key.
+    if (thrown instanceof Problem && thrown.status === 401) resumeAfterLogin(kept);
+    else if (thrown instanceof Problem && !thrown.passes) forgetIntent();
+    throw thrown;
+  }
+}
+
 function Choosing({ found, addon, addonKey, again }: ChoosingProps) {
   const [, navigate] = useLocation();
   const late = useComing(found, again);
@@ -91,35 +109,15 @@ function Choosing({ found, addon, addonKey, again }: ChoosingProps) {
   const [acknowledged, setAcknowledged] = useState(intent?.acknowledged ?? false);
   const row = found.workspaces.find((one) => one.workspace_id === workspace && one.selectable);
   const mustRead = (row?.acknowledge.length ?? 0) > 0;
+  const ready = Boolean(row && addon.data && (!mustRead || acknowledged));
   const installing = useAction(async () => {
     if (!row) return;
-    const kept = keepIntent({ addon_key: addonKey, workspace_id: row.workspace_id, acknowledged });
-    try {
-      const made = await take(
-        api.POST("/api/installer/v1/installations", {
-          params: { header: { "Idempotency-Key": kept.key } },
-          body: {
-            workspace_id: row.workspace_id,
-            addon_key: addonKey,
-            acknowledge: acknowledged ? row.acknowledge : [],
-            if_unavailable: "wait",
-          },
-        }),
-      );
-      forgetIntent();
-      navigate(ways.installation(made.id), { state: made });
-    } catch (thrown) {
-      // Without an answer it may have been taken, and the same key tells next time. A refusal is final for its key.
-      if (thrown instanceof Problem && thrown.status === 401) resumeAfterLogin(kept);
-      else if (thrown instanceof Problem && !thrown.passes) {
-        forgetIntent();
-        again();
-      }
-      throw thrown;
-    }
+    const made = await request(row, addonKey, acknowledged);
+    // Whoever has left meanwhile stays where they are.
+    if (location.pathname === ways.install(addonKey)) navigate(ways.installation(made.id), { state: made });
   });
   useResumed(intent !== undefined && row !== undefined, installing.run);
-  useRepeated(installing);
+  useAfterwards(installing, ready, again);
   const choose = (chosen: Row) => {
     setWorkspace(chosen.workspace_id);
     setAcknowledged(false);
@@ -131,7 +129,7 @@ function Choosing({ found, addon, addonKey, again }: ChoosingProps) {
       class="stack loose"
       onSubmit={(event) => {
         event.preventDefault();
-        if (row && addon.data && (!mustRead || acknowledged)) void installing.run();
+        if (ready) void installing.run();
       }}
     >
       {intent && <Note tone="good">{text.install.resumed}</Note>}
@@ -166,13 +164,7 @@ function Choosing({ found, addon, addonKey, again }: ChoosingProps) {
       <NotYet of={installing.problem} name={found.addon_name} />
       {installing.problem?.next && <NextStep next={installing.problem.next} />}
       <div class="row">
-        <Button
-          type="submit"
-          look="primary"
-          big
-          pending={installing.pending}
-          disabled={!row || !addon.data || (mustRead && !acknowledged)}
-        >
+        <Button type="submit" look="primary" big pending={installing.pending} disabled={!ready}>
           {text.install.install}
         </Button>
         <NextSteps of={found.alternatives} only={["add-workspace"]} />
@@ -201,7 +193,8 @@ function useComing(found: Preflight, again: () => void): boolean {
   // biome-ignore lint/correctness/useExhaustiveDependencies: after each look that found the same, too
   useEffect(() => {
     if (!next && !unproved) return;
-    const timer = setTimeout(again, (next?.after_seconds ?? 2) * 1000);
+    const look = () => document.visibilityState === "visible" && again();
+    const timer = setTimeout(look, (next?.after_seconds ?? 2) * 1000);
     return () => clearTimeout(timer);
   }, [next, unproved, found, again]);
   return next !== undefined;
@@ -224,12 +217,13 @@ function useResumed(resume: boolean, run: () => Promise<boolean>) {
 }
 
 /** S17 before there is an installation: what may pass is tried again by itself, with the same key. */
-function useRepeated({ problem, run }: Doing<[]>) {
+function useAfterwards({ problem, run }: Doing<[]>, ready: boolean, again: () => void) {
   useEffect(() => {
-    if (!problem?.passes) return;
+    if (problem && !problem.passes) again(); // what is known of the workspaces was not so
+    if (!ready || !problem?.passes) return;
     const timer = setTimeout(() => void run(), (problem.retryAfter ?? AGAIN_S) * 1000);
     return () => clearTimeout(timer);
-  }, [problem, run]);
+  }, [problem, run, ready, again]);
 }
 
 /** S14 to S16 for the workspace that was asked for, and for the case that none can be chosen. */

@@ -23,7 +23,7 @@ export function InstallationPage({ id }: { id: string }) {
   const line = useLive(moves ? `/api/notifier/v1/installations/${id}/stream` : undefined, query.reload);
   // What the request was answered with stands here until the first look at it is back.
   const [first] = useState(() => history.state as Installation | null);
-  const made = first?.id === id && !query.problem ? first : undefined;
+  const made = first?.id === id && !(query.problem && !query.problem.passes) ? first : undefined;
   const one: InstallationDetail | undefined = query.data ?? (made && { ...made, timeline: [] });
   useEffect(() => {
     if (query.data && history.state) history.replaceState(null, ""); // a reload begins with what is then
@@ -202,7 +202,7 @@ function Orders({ one, changed }: ScreenProps) {
     await take(api.POST("/api/installer/v1/installations/{installation_id}/retry", path));
     changed();
   });
-  if (!workspace.data?.can?.includes("install")) return null;
+  if (!workspace.problem && !workspace.data?.can?.includes("install")) return null;
   return (
     <>
       <div class="row">

@@ -31,6 +31,12 @@ export function resumeAfterLogin(kept: Intent): void {
   sessionStorage.setItem(PLACE, JSON.stringify({ ...kept, resume: here() }));
 }
 
+/** The visitor went elsewhere: what they pressed waits for another press. */
+export function dropResume(): void {
+  const kept = sessionStorage.getItem(PLACE);
+  if (kept) sessionStorage.setItem(PLACE, JSON.stringify({ ...JSON.parse(kept), resume: "" }));
+}
+
 /** The unanswered wish of this visitor for this add-on. */
 export function intentFor(addonKey: string): Intent | undefined {
   try {

@@ -1,4 +1,4 @@
-import { useState } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
@@ -9,32 +9,40 @@ import { here, ways } from "../ways";
 
 const PLACE = "souk-invite";
 
-/** What the link opens with: kept in this window over a log-in, and in no address that a server could see. */
+/** What the link opens with: kept in this browser over a log-in or a sign-up, and in no address that a server could see. */
 function secret(): string {
   const given = new URLSearchParams(location.hash.slice(1)).get("token");
   if (given) {
-    sessionStorage.setItem(PLACE, given);
+    localStorage.setItem(PLACE, given);
     history.replaceState(history.state, "", location.pathname);
   }
-  return sessionStorage.getItem(PLACE) ?? "";
+  return localStorage.getItem(PLACE) ?? "";
 }
 
 /** Behind the link of an invite. */
 export function InvitePage() {
-  const [token] = useState(secret);
+  const [token, setToken] = useState(secret);
+  useEffect(() => {
+    const another = () => setToken(secret());
+    window.addEventListener("hashchange", another);
+    return () => window.removeEventListener("hashchange", another);
+  }, []);
   const [, navigate] = useLocation();
   const [declined, setDeclined] = useState(false);
   const invite = useQuery(token ? `invite ${token}` : undefined, () =>
     take(api.POST("/api/auth/v1/invites/show", { body: { token } })),
   );
+  useEffect(() => {
+    if (invite.problem && !invite.problem.passes) localStorage.removeItem(PLACE);
+  }, [invite.problem]);
   const accepting = useAction(async () => {
     const joined = await take(api.POST("/api/auth/v1/invites/accept", { body: { token } }));
-    sessionStorage.removeItem(PLACE);
+    localStorage.removeItem(PLACE);
     navigate(ways.workspace(joined.id));
   });
   const declining = useAction(async () => {
     await take(api.POST("/api/auth/v1/invites/decline", { body: { token } }));
-    sessionStorage.removeItem(PLACE);
+    localStorage.removeItem(PLACE);
     setDeclined(true);
   });
   return (

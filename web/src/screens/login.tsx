@@ -1,25 +1,14 @@
 import { useState } from "preact/hooks";
-import { Link, useLocation, useSearch } from "wouter-preact";
+import { Link, useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { Problem } from "../api/problem";
 import { enter, session } from "../api/session";
 import type { LoginOptions, ProviderRow } from "../api/types";
 import { arrival } from "../arrival";
-import { useAction, useQuery } from "../hooks";
+import { useAction, useAsked, useQuery } from "../hooks";
 import { text } from "../text";
-import {
-  Button,
-  ButtonAway,
-  ButtonLink,
-  codeBody,
-  EmailField,
-  Field,
-  Form,
-  Loaded,
-  Note,
-  Page,
-  PasswordField,
-} from "../ui";
+import { codeBody, EmailField, Field, Form, Loaded, Note, Page, PasswordField } from "../ui";
+import { Button, ButtonAway, ButtonLink } from "../ui/button";
 import { wayBack, ways, withQuery } from "../ways";
 import { LoginRefusal } from "./login-refusal";
 
@@ -28,7 +17,7 @@ const SECOND = "two-factor-needed";
 
 /** Every way in, and the second step of those that ask for one. It ends where the visitor was. */
 export function LoginPage() {
-  const query = new URLSearchParams(useSearch());
+  const query = useAsked();
   const back = wayBack(query) ?? ways.home;
   const another = query.get("another") === "1";
   const error = query.get("error");

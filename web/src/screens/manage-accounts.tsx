@@ -1,27 +1,14 @@
 import { useState } from "preact/hooks";
-import { Link, useSearch } from "wouter-preact";
+import { Link } from "wouter-preact";
 import { api, take } from "../api/client";
 import { Problem } from "../api/problem";
 import { reach } from "../api/reach";
 import { forget, session } from "../api/session";
 import type { ProductAccountRow, WorkspaceView } from "../api/types";
-import { page, useAction, useEvery, usePages, useQuery } from "../hooks";
+import { page, useAction, useAsked, useEvery, usePages, useQuery } from "../hooks";
 import { text } from "../text";
-import {
-  Ago,
-  Badge,
-  Button,
-  ButtonLink,
-  Confirm,
-  Empty,
-  Icon,
-  Listed,
-  Loaded,
-  Moment,
-  Note,
-  Page,
-  Refusal,
-} from "../ui";
+import { Ago, Badge, Button, ButtonLink, Confirm, Icon, Listed, Moment, Note, Page } from "../ui";
+import { Empty, Loaded, Refusal } from "../ui/failure";
 import { here, wayBack, ways, withQuery } from "../ways";
 import { AddWorkspace } from "./add-workspace";
 import { NeedsLogin } from "./needs-login";
@@ -30,7 +17,7 @@ const NEWS_MS = 4000;
 
 /** S3 and S12: the products that one logs in with, and the workspaces; one step leads back to the install. */
 export function ManageAccountsPage() {
-  const back = wayBack(new URLSearchParams(useSearch()));
+  const back = wayBack(useAsked());
   const known = session.value;
   const [made, setMade] = useState<WorkspaceView>();
   const workspaces = usePages(known.is === "somebody" ? `workspaces ${made?.id}` : undefined, (cursor) =>

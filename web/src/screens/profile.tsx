@@ -1,6 +1,6 @@
 import { useEffect } from "preact/hooks";
-import { useSearch } from "wouter-preact";
 import { session } from "../api/session";
+import { useAsked } from "../hooks";
 import { text } from "../text";
 import { Bones, Page } from "../ui";
 import { wayBack } from "../ways";
@@ -13,7 +13,7 @@ import { TwoFactorSection } from "./profile-two-factor";
 
 /** Everything about the visitor's own account. Links lead to its parts by their names. */
 export function ProfilePage() {
-  const back = wayBack(new URLSearchParams(useSearch()));
+  const back = wayBack(useAsked());
   const known = session.value;
   const there = known.is === "somebody";
   useEffect(() => {

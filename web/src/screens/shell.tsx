@@ -10,9 +10,11 @@ import { text } from "../text";
 import { Button, ButtonLink, Icon, Note, Refusal } from "../ui";
 import { here, outside, ownPath, ways } from "../ways";
 import { Helpful } from "./helpful";
+import { dropResume } from "./intent";
 import { LoginRefusal } from "./login-refusal";
 
 const NEWS_MS = 60_000;
+const ON_THE_WAY = /^\/addons\/[^/]+\/install$|^\/(login|signup|verify-email)$/; // from a press on Install back to it
 
 /** What is around every screen. */
 export function Shell({ children }: { children: ComponentChildren }) {
@@ -35,7 +37,11 @@ function Header({ path }: { path: string }) {
   const [open, setOpen] = useState(false);
   const leaving = useAction(leave);
   // biome-ignore lint/correctness/useExhaustiveDependencies: another page closes it
-  useEffect(() => setOpen(false), [path]);
+  useEffect(() => {
+    setOpen(false);
+    leaving.clear();
+    if (!ON_THE_WAY.test(path)) dropResume();
+  }, [path]);
   const link = (href: string, label: string) => (
     <Link href={href} class="nav" aria-current={path === href ? "page" : undefined}>
       {label}

@@ -1,7 +1,7 @@
 import { useState } from "preact/hooks";
-import { Link, useSearch } from "wouter-preact";
+import { Link } from "wouter-preact";
 import { api, take } from "../api/client";
-import { useAction, useQuery } from "../hooks";
+import { useAction, useAsked, useQuery } from "../hooks";
 import { text } from "../text";
 import { ButtonLink, EmailField, Empty, Field, Form, Loaded, Note, Page, PasswordField } from "../ui";
 import { wayBack, ways, withQuery } from "../ways";
@@ -9,7 +9,7 @@ import { Providers } from "./login";
 
 /** S2, S8 and S10: an account at a product, or one of the marketplace's own; then back to the same place. */
 export function SignUpPage() {
-  const back = wayBack(new URLSearchParams(useSearch())) ?? ways.home;
+  const back = wayBack(useAsked()) ?? ways.home;
   const [sentTo, setSentTo] = useState("");
   const options = useQuery("login-options", () => take(api.GET("/api/auth/v1/login-options")));
   if (sentTo) {

@@ -1,6 +1,6 @@
-import { useSearch } from "wouter-preact";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
+import { useAsked } from "../hooks";
 import { text } from "../text";
 import { ButtonLink, Page } from "../ui";
 import { wayBack, ways } from "../ways";
@@ -8,7 +8,7 @@ import { MailForm } from "./mail-form";
 
 /** S4: why there is no access yet, and the mail once more. */
 export function VerifyPage() {
-  const query = new URLSearchParams(useSearch());
+  const query = useAsked();
   const back = wayBack(query) ?? ways.home;
   const known = session.value;
   const email = query.get("email") ?? (known.is === "somebody" ? known.user.email : "");

@@ -5,22 +5,8 @@ import { session } from "../api/session";
 import type { Installation, WorkspaceView } from "../api/types";
 import { page, useAction, useLive, usePages, useQuery } from "../hooks";
 import { text } from "../text";
-import {
-  Ago,
-  Badge,
-  Bones,
-  Button,
-  ButtonLink,
-  Check,
-  Confirm,
-  Empty,
-  Failure,
-  Listed,
-  Note,
-  Page,
-  Stale,
-  type Tone,
-} from "../ui";
+import { Ago, Badge, Button, ButtonLink, Check, Confirm, Listed, Note, Page, type Tone } from "../ui";
+import { Bones, Empty, Failure, Stale } from "../ui/failure";
 import { wayBack, ways, withQuery } from "../ways";
 import { NeedsLogin } from "./needs-login";
 import { Members } from "./workspace-members";

@@ -29,6 +29,8 @@ export function Dialog({ title, onClose, children }: DialogProps) {
         event.preventDefault();
         onClose?.();
       }}
+      // A browser closes it at the second Escape, whatever is said to the first.
+      onClose={() => !onClose && box.current?.isConnected && box.current.showModal()}
     >
       <div class="stack">
         <h2 id={id}>{title}</h2>
@@ -63,6 +65,8 @@ export function Confirm({
   ready = true,
   children,
 }: ConfirmProps) {
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as it opens: what was refused last time is over
+  useEffect(() => doing.clear(), []);
   return (
     <Dialog title={title} onClose={onClose}>
       <form

@@ -1,4 +1,4 @@
-import { useId } from "preact/hooks";
+import { useEffect, useId } from "preact/hooks";
 import type { FieldError } from "../api/problem";
 import { text } from "../text";
 import { Icon } from "./icon";
@@ -22,6 +22,10 @@ interface FieldProps {
 
 export function Field(props: FieldProps) {
   const id = useId();
+  // biome-ignore lint/correctness/useExhaustiveDependencies: as it comes, also into a dialog that is open
+  useEffect(() => {
+    if (props.autofocus) document.getElementById(id)?.focus();
+  }, []);
   const found = props.errors?.find((one) => one.field.split(".").pop() === props.name)?.message;
   const described = [props.hint && `${id}-hint`, found && `${id}-error`].filter(Boolean).join(" ");
   const shared = {
@@ -31,7 +35,6 @@ export function Field(props: FieldProps) {
     name: props.name,
     required: props.required,
     maxLength: props.maxLength,
-    autofocus: props.autofocus,
     "aria-describedby": described || undefined,
     "aria-invalid": found ? true : undefined,
   };

@@ -27,6 +27,7 @@ export function Form({ doing, button, primary, ready = true, onDone, said, besid
   return (
     <form
       class="stack"
+      onInput={() => setDone(false)}
       onSubmit={async (event) => {
         event.preventDefault();
         if (!ready) return;

@@ -6,6 +6,7 @@ import { text } from "../text";
 import { Icon } from "./icon";
 
 let path = location.pathname;
+let opened = false; // before, whoever presses Tab begins at the top
 
 interface PageProps {
   title: string;
@@ -63,7 +64,8 @@ export function Page({ title, heading, lead, back, wide, children }: PageProps) 
     const part = location.hash && document.getElementById(location.hash.slice(1));
     if (part) part.scrollIntoView();
     else if (moved) window.scrollTo(0, 0);
-    if (moved || document.activeElement === document.body) head.current?.focus({ preventScroll: true });
+    if (moved || (opened && document.activeElement === document.body)) head.current?.focus({ preventScroll: true });
+    opened = true;
   }, []);
   return (
     <main id="main" class={wide ? "wide" : "narrow"}>

@@ -98,20 +98,24 @@ def test_every_screen_shows_that_it_waits(
     pages = screens_of(wish)
     screens.log_in(wish.owner)
     held: list[Route] = []
+    waiting = threading.Event()
 
     def hold(route: Route) -> None:
-        held.append(route)
+        if waiting.is_set():
+            held.append(route)
+        else:
+            route.continue_()
 
+    screens.page.route(SERVICES, hold)
     for path, content in pages.items():
-        screens.page.route(SERVICES, hold)
+        waiting.set()
         screens.open(path)
         main = screens.page.get_by_role("main")
         expect(main.get_by_role("heading", level=1)).to_be_visible()
         expect(main.get_by_role("status", name="Loading").first).to_be_visible()
-        screens.page.unroute(SERVICES)
-        for route in held:
-            route.continue_()
-        held.clear()
+        waiting.clear()
+        while held:
+            held.pop().continue_()
         expect(screens.page.get_by_text(content).first).to_be_visible()
 
 

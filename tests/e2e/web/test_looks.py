@@ -83,8 +83,12 @@ def test_what_sticks_out_or_cannot_be_read_is_seen(screens: Screens) -> None:
     screens.shows("Log in")
     screens.page.evaluate(AXE.read_text())
     screens.page.evaluate(
-        """() => document.querySelector('main').insertAdjacentHTML('beforeend',
-        '<p style="color: #ccc; background: #fff; width: 300vw">Hardly seen</p><img src="/icon.svg">')"""
+        """() => {
+          const main = document.querySelector('main');
+          main.append(Object.assign(document.createElement('p'), {textContent: 'Hardly seen'}));
+          Object.assign(main.lastChild.style, {color: '#ccc', background: '#fff', width: '300vw'});
+          main.append(Object.assign(document.createElement('img'), {src: '/favicon.svg'}));
+        }"""
     )
 
     found = " ".join(wrong(screens.page))

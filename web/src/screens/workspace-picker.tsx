@@ -1,7 +1,7 @@
-import { useEffect, useId, useRef, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Row } from "../api/types";
 import { text } from "../text";
-import { Icon } from "../ui";
+import { Icon, unique } from "../ui";
 
 interface PickerProps {
   rows: readonly Row[];
@@ -14,7 +14,7 @@ interface PickerProps {
  * Enter chooses. What cannot be chosen can be reached and says why, but is never taken.
  */
 export function WorkspacePicker({ rows, chosen, onChoose }: PickerProps) {
-  const id = useId();
+  const [id] = useState(unique);
   const [open, setOpen] = useState(false);
   const [typed, setTyped] = useState("");
   const [active, setActive] = useState(0);

@@ -1,9 +1,10 @@
 import type { ComponentChildren } from "preact";
-import { useEffect, useId, useRef } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import type { Doing } from "../hooks/action";
 import { text } from "../text";
 import { Button } from "./button";
 import { Refusal } from "./failure";
+import { unique } from "./field";
 
 interface DialogProps {
   title: string;
@@ -15,7 +16,7 @@ interface DialogProps {
 /** Above the page, which waits; the browser keeps the focus inside and gives it back. */
 export function Dialog({ title, onClose, children }: DialogProps) {
   const box = useRef<HTMLDialogElement>(null);
-  const id = useId();
+  const [id] = useState(unique);
   useEffect(() => {
     const shown = box.current;
     shown?.showModal();

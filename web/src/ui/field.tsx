@@ -1,7 +1,11 @@
-import { useEffect, useId } from "preact/hooks";
+import { useEffect, useState } from "preact/hooks";
 import type { FieldError } from "../api/problem";
 import { text } from "../text";
 import { Icon } from "./icon";
+
+let made = 0;
+/** A name for an element that another names. The library's own may come twice in a page. */
+export const unique = () => `id-${++made}`;
 
 interface FieldProps {
   label: string;
@@ -21,7 +25,7 @@ interface FieldProps {
 }
 
 export function Field(props: FieldProps) {
-  const id = useId();
+  const [id] = useState(unique);
   // biome-ignore lint/correctness/useExhaustiveDependencies: as it comes, also into a dialog that is open
   useEffect(() => {
     if (props.autofocus) document.getElementById(id)?.focus();
@@ -53,7 +57,7 @@ export function Field(props: FieldProps) {
           onInput={(event) => props.onInput(event.currentTarget.value)}
         />
       )}
-      {props.hint && <Hint id={id} words={props.hint} />}
+      {props.hint && <p id={`${id}-hint`} class="small soft" children={props.hint} />}
       {found && (
         <p id={`${id}-error`} class="error row">
           <Icon name="alert" size={16} />
@@ -80,14 +84,6 @@ export function PasswordField({ fresh, label = text.login.password, ...given }: 
   return <Field name="password" required {...given} {...kind} label={label} type="password" />;
 }
 
-function Hint({ id, words }: { id: string; words: string }) {
-  return (
-    <p id={`${id}-hint`} class="small soft">
-      {words}
-    </p>
-  );
-}
-
 interface ChoiceProps<V extends string> {
   label: string;
   value: V;
@@ -97,7 +93,7 @@ interface ChoiceProps<V extends string> {
 }
 
 export function Choice<V extends string>({ label, value, options, onChange, hint }: ChoiceProps<V>) {
-  const id = useId();
+  const [id] = useState(unique);
   return (
     <div class="field">
       <label for={id}>{label}</label>
@@ -114,7 +110,7 @@ export function Choice<V extends string>({ label, value, options, onChange, hint
           </option>
         ))}
       </select>
-      {hint && <Hint id={id} words={hint} />}
+      {hint && <p id={`${id}-hint`} class="small soft" children={hint} />}
     </div>
   );
 }

@@ -18,7 +18,9 @@ END_TO_END = "tests/e2e/"
 ON_ONE_STACK = {
     "rows": ("test_rows_", "test_agreement", "test_consumer"),
     # All of these are slow ones, so `make test` starts no stack for them.
-    "screens": tuple(f"web/test_{one}" for one in ("looks", "texts", "answers", "flows", "keyboard", "maintenance")),
+    "screens": tuple(
+        f"web/test_{one}" for one in ("addresses", "answers", "flows", "keyboard", "looks", "maintenance", "texts")
+    ),
 }
 
 

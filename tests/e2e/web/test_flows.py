@@ -207,3 +207,29 @@ def test_windows_of_different_accounts_never_mix(
     screens.says("You have no workspace yet")
     assert installs(wish) == []
     assert second.broken == []
+
+
+def test_logging_out_ends_the_session_and_not_only_its_token(screens: Screens, owner: Caller) -> None:
+    screens.log_in(owner)
+    with screens.page.expect_request(lambda one: one.method == "DELETE") as asked:
+        screens.menu.get_by_role("button", name="Log out").click()
+    screens.is_logged_out()
+
+    assert "authorization" not in asked.value.headers, "a token that is too old would keep the session"
+    screens.page.reload()
+    screens.is_logged_out()
+
+
+def test_a_press_that_nobody_answered_is_not_repeated_for_another_workspace(screens: Screens, wish: Wish) -> None:
+    other = wish.owner.call("POST", "/api/auth/v1/workspaces", json={"name": "The other one"})["id"]
+    screens.log_in(wish.owner, f"/addons/{wish.addon.key}/install?workspace={wish.room}")
+    expect(screens.button("Install")).to_be_enabled()
+    screens.page.route(f"**{INSTALLATIONS}", lambda route: route.abort("connectionrefused"))
+    screens.button("Install").click()
+    screens.says("It is tried again by itself.")
+
+    screens.page.unroute(f"**{INSTALLATIONS}")
+    screens.open(f"/addons/{wish.addon.key}/install?workspace={other}")
+    screens.has_chosen("The other one")
+    expect(screens.button("Install")).to_be_enabled()
+    assert wish.owner.call("GET", f"{INSTALLATIONS}?workspace={other}")["items"] == []

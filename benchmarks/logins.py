@@ -34,6 +34,8 @@ def measured(made: World, options: argparse.Namespace) -> dict[str, Any]:
         hasher.verify(stored, "correct horse")
         alone.append(1000 * (time.process_time() - begun))
     people = [account(made) for _ in range(ACCOUNTS)]
+    for one in people:
+        one.browser.close()
     turns = itertools.cycle({"email": one.email, "password": one.password} for one in people)
     url = made.api("auth", options) + "/api/auth/v1/sessions"
 
@@ -60,5 +62,4 @@ def account(made: World) -> Person:
     person = Person(made.stack.plan.public_url, "Lola", f"lola-{secrets.token_hex(4)}@bench.example")
     person.sign_up()
     person.open_link(made.story.mailbox.wait(person.email, "confirm"))
-    person.browser.close()
     return person

@@ -23,6 +23,7 @@ def nothing_found(guest: Guest) -> None:
 def no_answer(guest: Guest) -> None:
     guest.screens.page.route("**/api/catalog/**", lambda route: route.fulfill(status=500, body="broken"))
     guest.screens.open("/")
+    guest.screens.shows("Add-ons for Souk of tests")
     expect(guest.screens.page.get_by_role("alert").first).to_be_visible()
 
 

@@ -9,14 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page
 
 from benchmarks.figures import percentile, table
 from benchmarks.logins import account
 from benchmarks.world import World
 from deploy.local.demo.people import Person
+from tests.browser import chromium
 
-CHROMIUM = "/usr/bin/chromium"
 ADDONS = 200
 # Waits for a heading or list that fits, and for the frame in which it is painted.
 SEEN = """
@@ -62,14 +62,10 @@ def measured(made: World, options: argparse.Namespace) -> dict[str, Any]:
 @contextmanager
 def browser(made: World) -> Iterator[Page]:
     """A page of Debian's Chromium at the marketplace."""
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-        try:
-            page = started.new_page(base_url=made.stack.plan.public_url)
-            page.add_init_script(SEEN)
-            yield page
-        finally:
-            started.close()
+    with chromium() as started:
+        page = started.new_page(base_url=made.stack.plan.public_url)
+        page.add_init_script(SEEN)
+        yield page
 
 
 def _log_in(page: Page, marketplace: str, person: Person) -> None:

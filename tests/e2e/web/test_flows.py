@@ -20,17 +20,6 @@ LOST = "Connection lost. What you see may be old; it is tried again by itself."
 OFFLINE = "You are offline. What you see stays; it goes on by itself when the connection is back."
 
 
-def installs(wish: Wish) -> list[str]:
-    """All that there ever were in the workspace."""
-    return [one["id"] for one in wish.owner.call("GET", f"{INSTALLATIONS}?workspace={wish.room}")["items"]]
-
-
-def installed(wish: Wish, installation: str) -> None:
-    """Wait for it outside of the browser."""
-    path = f"{INSTALLATIONS}/{installation}"
-    eventually(lambda: wish.owner.call("GET", path)["outcome"] == "installed", "the install")
-
-
 def token_ends(page: Page) -> None:
     """The next request for an install is answered as if the page had slept for longer than its token is good."""
     problem = {"slug": "token-expired", "status": 401, "title": "The token has expired."}
@@ -53,7 +42,7 @@ def test_a_reload_in_the_middle_of_an_install_changes_nothing(screens: Screens, 
 
     hanging.addon.behave("ok")
     screens.shows(f"{hanging.addon.title} is installed")
-    assert installs(hanging) == [installation]
+    assert hanging.installations() == [installation]
 
 
 def test_back_and_forward_show_what_is_now_and_install_nothing_again(screens: Screens, wish: Wish) -> None:
@@ -66,7 +55,7 @@ def test_back_and_forward_show_what_is_now_and_install_nothing_again(screens: Sc
 
     screens.page.go_forward()
     screens.shows(f"{wish.addon.title} is installed")
-    assert installs(wish) == [installation]
+    assert wish.installations() == [installation]
 
 
 def test_two_tabs_tell_the_same(screens: Screens, hanging: Wish) -> None:
@@ -98,7 +87,7 @@ def test_a_session_that_ends_before_the_press_on_install_is_renewed_by_a_log_in_
     screens.give(wish.owner)
 
     screens.shows(f"{wish.addon.title} is installed")  # without another press
-    assert len(installs(wish)) == 1
+    assert len(wish.installations()) == 1
 
 
 def test_a_session_that_ends_under_an_install_leads_back_to_it(screens: Screens, hanging: Wish) -> None:
@@ -106,7 +95,7 @@ def test_a_session_that_ends_under_an_install_leads_back_to_it(screens: Screens,
     screens.menu.get_by_role("button", name="Log out").click()
     screens.shows("Please log in")
     hanging.addon.behave("ok")
-    installed(hanging, installation)
+    eventually(lambda: hanging.is_installed(installation), "the install")
 
     screens.link("Log in").click()
     screens.give(hanging.owner)
@@ -124,7 +113,7 @@ def test_a_lost_connection_says_so_and_what_was_missed_is_shown_when_it_is_back(
     screens.page.context.set_offline(True)
     screens.says(OFFLINE)
     hanging.addon.behave("ok")
-    installed(hanging, installation)
+    eventually(lambda: hanging.is_installed(installation), "the install")
     screens.page.context.set_offline(False)
 
     screens.shows(f"{hanging.addon.title} is installed")
@@ -141,7 +130,7 @@ def test_live_updates_that_break_off_say_so_and_go_on(killable: Stack, screens: 
         killable.kill("notifier")
         screens.says(LOST)
         hanging.addon.behave("ok")
-        installed(hanging, installation)
+        eventually(lambda: hanging.is_installed(installation), "the install")
     finally:
         killable.start("notifier")
 
@@ -187,7 +176,7 @@ def test_two_admins_at_once_get_one_install_and_both_see_it(
     slower[0].link(see).first.click()
     for shown, _ in both:
         shown.shows(done)
-    assert len(installs(wish)) == 1
+    assert len(wish.installations()) == 1
 
 
 def test_windows_of_different_accounts_never_mix(
@@ -205,7 +194,7 @@ def test_windows_of_different_accounts_never_mix(
     # The first window belongs to the same browser, so it is Bob's now, and says so.
     screens.is_logged_in(bob.name)
     screens.says("You have no workspace yet")
-    assert installs(wish) == []
+    assert wish.installations() == []
     assert second.broken == []
 
 

@@ -6,16 +6,11 @@ from playwright.sync_api import expect
 
 from deploy.local.demo.people import eventually
 from deploy.local.stack import Stack
-from tests.e2e.marketplace import INSTALLATIONS, Marketplace
+from tests.e2e.marketplace import Marketplace
 from tests.e2e.web.screens import Screens
 from tests.e2e.web.wishes import Wish, begin
 
 pytestmark = pytest.mark.apache
-
-
-def installs(marketplace: Marketplace, wish: Wish) -> list[str]:
-    """All that there ever were in the workspace."""
-    return [one["id"] for one in wish.owner.call("GET", f"{INSTALLATIONS}?workspace={wish.room}")["items"]]
 
 
 def test_an_install_whose_installer_is_killed_ends_on_the_success_screen_without_a_reload(
@@ -30,12 +25,11 @@ def test_an_install_whose_installer_is_killed_ends_on_the_success_screen_without
     wish.addon.behave("ok")
     killable.start("installer")
 
-    path = f"{INSTALLATIONS}/{installation}"
-    eventually(lambda: wish.owner.call("GET", path)["outcome"] == "installed", "the install", 120)
+    eventually(lambda: wish.is_installed(installation), "the install", 120)
     screens.shows(f"{wish.addon.title} is installed")
     screens.is_at(f"/installations/{installation}")
     assert screens.loads == loads, "the page was loaded again"
-    assert installs(marketplace, wish) == [installation]
+    assert wish.installations() == [installation]
 
 
 def test_an_install_that_is_asked_for_while_the_installer_is_away_is_done_once(
@@ -53,7 +47,7 @@ def test_an_install_that_is_asked_for_while_the_installer_is_away_is_done_once(
 
     screens.shows(f"{wish.addon.title} is installed")
     assert screens.loads == loads, "the page was loaded again"
-    assert len(installs(marketplace, wish)) == 1
+    assert len(wish.installations()) == 1
 
 
 def test_an_install_that_is_heard_of_late_ends_on_the_success_screen_without_a_reload(

@@ -12,7 +12,7 @@ from playwright.sync_api import Page
 
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
-from tests.e2e.web.screens import Screens
+from tests.e2e.web.screens import Screens, sticks_out
 from tests.e2e.web.tour import installs, owners, visitors
 from tests.e2e.web.tour.stops import STOPS, Guest
 
@@ -33,13 +33,12 @@ WIDTHS = {320: 640, 768: 1024, 1920: 1080}
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
 FOUND = """async rules => (await axe.run(document, rules)).violations.map(one =>
   `${one.id}: ${one.help}: ` + one.nodes.map(node => node.target.join(' ')).join(', '))"""
-STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 
 def wrong(page: Page) -> list[str]:
     """What axe finds on a page, and whether it is wider than its window."""
     found: list[str] = page.evaluate(FOUND, RULES)
-    wider = page.evaluate(STICKS_OUT)
+    wider = sticks_out(page)
     return [*found, *([f"wider than the window by {wider} px"] if wider else [])]
 
 

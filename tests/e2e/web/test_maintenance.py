@@ -7,7 +7,7 @@ from playwright.sync_api import expect
 
 from deploy.local.demo.people import eventually
 from deploy.local.stack import Stack
-from tests.e2e.marketplace import INSTALLATIONS, Marketplace
+from tests.e2e.marketplace import Marketplace
 from tests.e2e.web.screens import Screens
 from tests.e2e.web.wishes import Wish, begin
 
@@ -47,16 +47,12 @@ def test_an_addon_goes_down_and_comes_back(
 
     screens.shows(f"{wish.addon.title} is installed")
     assert screens.loads == loads, "the page was loaded again"
-    eventually(lambda: all(installed(wish, one) for one in others), "the other installs")
+    eventually(lambda: all(wish.is_installed(one) for one in others), "the other installs")
     # Within a minute everybody is told that it is over.
     screens.menu.get_by_role("link", name="Notices").click()
     eventually(lambda: gone(screens, wish.addon.title), "the end of the notice")
     screens.open(f"/addons/{wish.addon.key}")
     screens.says("It answers. Installs go through.")
-
-
-def installed(wish: Wish, installation: str) -> bool:
-    return bool(wish.owner.call("GET", f"{INSTALLATIONS}/{installation}")["outcome"] == "installed")
 
 
 def gone(screens: Screens, title: str) -> bool:

@@ -13,7 +13,7 @@ from tests.e2e.invites import join
 from tests.e2e.marketplace import Marketplace
 from tests.e2e.people import Caller
 from tests.e2e.publisher_site import Answer, Handler, Site, pours, says
-from tests.e2e.web.screens import Screens
+from tests.e2e.web.screens import Screens, sticks_out
 from tests.e2e.web.wishes import Wish
 
 pytestmark = pytest.mark.slow
@@ -24,7 +24,6 @@ OVERRIDE = "\N{RIGHT-TO-LEFT OVERRIDE}gro.live\N{POP DIRECTIONAL FORMATTING}"
 FAMILY = "\N{MAN}\N{ZERO WIDTH JOINER}\N{WOMAN}\N{ZERO WIDTH JOINER}\N{GIRL}"
 SHOWN = {"long": "x" * 10_000, "words": "word " * 2_000, "rtl": RTL, "emoji": FAMILY * 12, "markup": MARKUP}
 TEXTS = SHOWN | {"override": OVERRIDE}
-STICKS_OUT = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 TOLD = ".note.bad, .note.good, .error, input:invalid, [role=alert]"
 INJECTED = "document.querySelectorAll('img[src=x], svg[onload], main script').length + Number(window.hit ?? 0)"
 
@@ -83,7 +82,7 @@ def fits(page: Page) -> None:
     """Nothing of the page is beyond the edges of a phone's window, and no text has become a part of it."""
     assert page.evaluate(INJECTED) == 0
     page.set_viewport_size({"width": 320, "height": 640})
-    assert page.evaluate(STICKS_OUT) <= 0, "wider than the window"
+    assert sticks_out(page) <= 0, "wider than the window"
 
 
 def written(page: Page, field: Locator, text: str) -> None:

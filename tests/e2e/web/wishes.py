@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from playwright.sync_api import expect
 
-from tests.e2e.marketplace import SampleAddOn
+from tests.e2e.marketplace import INSTALLATIONS, SampleAddOn
 from tests.e2e.people import Caller
 from tests.e2e.web.screens import Screens
 
@@ -17,6 +17,14 @@ class Wish:
     owner: Caller
     room: str
     addon: SampleAddOn
+
+    def installations(self) -> list[str]:
+        """All that there ever were in the workspace."""
+        return [one["id"] for one in self.owner.call("GET", f"{INSTALLATIONS}?workspace={self.room}")["items"]]
+
+    def is_installed(self, installation: str) -> bool:
+        """Looked at outside of the browser."""
+        return bool(self.owner.call("GET", f"{INSTALLATIONS}/{installation}")["outcome"] == "installed")
 
 
 def begin(screens: Screens, wish: Wish) -> str:

@@ -28,16 +28,22 @@ def not_an_admin(guest: Guest) -> None:
     guest.screens.says("You do not administer a workspace")
 
 
-@stop("install-dropdown")
-def dropdown(guest: Guest) -> None:
+def lock(guest: Guest) -> str:
+    """A workspace that asks its admin for a second factor, which only who has one can make it do."""
     _, codes = switch_on(guest.owner)
     locked = guest.workspace("Legal")
     guest.owner.call("PATCH", f"/api/auth/v1/workspaces/{locked}", json={"requires_two_factor": True})
+    switch_off(guest.owner, next(codes))
+    eventually(lambda: not guest.marketplace.preflight(guest.addon.key, locked, guest.owner)["selectable"], "the lock")
+    return locked
+
+
+@stop("install-dropdown")
+def dropdown(guest: Guest) -> None:
+    lock(guest)
     guest.installed(guest.workspace("Accounting"))
     guest.workspace("Design")
     guest.workspace("A workspace whose name is much longer than anybody would have thought it could be")
-    switch_off(guest.owner, next(codes))
-    eventually(lambda: not guest.marketplace.preflight(guest.addon.key, locked, guest.owner)["selectable"], "the lock")
     guest.log_in(f"/addons/{guest.addon.key}/install")
     guest.screens.dropdown.click()
     expect(guest.screens.option("Legal")).to_contain_text("Locked")
@@ -46,11 +52,7 @@ def dropdown(guest: Guest) -> None:
 
 @stop("install-locked")
 def locked_one(guest: Guest) -> None:
-    _, codes = switch_on(guest.owner)
-    locked = guest.workspace("Legal")
-    guest.owner.call("PATCH", f"/api/auth/v1/workspaces/{locked}", json={"requires_two_factor": True})
-    switch_off(guest.owner, next(codes))
-    eventually(lambda: not guest.marketplace.preflight(guest.addon.key, locked, guest.owner)["selectable"], "the lock")
+    locked = lock(guest)
     guest.log_in(f"/addons/{guest.addon.key}/install?workspace={locked}")
     guest.screens.says("Why this one cannot be chosen")
 

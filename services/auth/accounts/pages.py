@@ -17,9 +17,16 @@ _HEADERS: Final = {
 _PAGE: Final = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title><style>
-body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem}}
-button,input{{font:inherit;padding:.5rem 1.2rem}}
-</style></head><body><h1>{title}</h1>{body}</body></html>
+:root{{color-scheme:light dark;--brand:light-dark(#0b6e61,#4cc9b4)}}
+body{{font:1.1rem/1.5 system-ui,sans-serif;max-width:32rem;margin:15vh auto;padding:0 1rem;
+background:light-dark(#fbfaf8,#14171a);color:light-dark(#1c1b19,#eceae6)}}
+a{{color:var(--brand)}}
+button,input{{font:inherit;padding:.6rem 1.2rem;border-radius:.625rem;box-sizing:border-box;max-width:100%}}
+button{{background:var(--brand);color:light-dark(#fff,#06231f);border:0;cursor:pointer}}
+input{{border:1px solid light-dark(#8a8478,#7b848d);background:transparent}}
+footer{{margin-top:3rem;font-size:.875rem}}
+</style></head><body><main><h1>{title}</h1>{body}</main>
+<footer><a href="/">The marketplace, and where to get help</a></footer></body></html>
 """
 
 

@@ -119,6 +119,26 @@ def test_every_screen_shows_that_it_waits(
         expect(screens.page.get_by_text(content).first).to_be_visible()
 
 
+def test_a_search_that_failed_shows_nothing_of_the_one_before_not_even_while_it_is_tried_again(
+    screens: Screens, wish: Wish
+) -> None:
+    card = screens.link(wish.addon.title)
+    screens.open(f"/?q={wish.addon.name}")
+    expect(card).to_be_visible()
+
+    screens.page.route(SERVICES, ANSWERS["500"])
+    screens.page.get_by_role("searchbox").fill("something else")
+    told(screens.page)
+    expect(card).to_have_count(0)
+
+    screens.page.unroute(SERVICES)
+    screens.page.route(SERVICES, lambda _: None)  # it is asked again, and nobody answers
+    with screens.page.expect_request(SERVICES):
+        screens.button("Try now").click()
+    expect(screens.page.get_by_role("main").locator("[aria-busy=true]").first).to_be_visible()
+    expect(card).to_have_count(0)
+
+
 def test_a_request_that_nobody_answers_ends_and_is_done_once(screens: Screens, wish: Wish) -> None:
     screens.log_in(wish.owner, f"/addons/{wish.addon.key}/install")
     expect(screens.button("Install")).to_be_enabled()

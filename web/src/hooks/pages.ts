@@ -28,15 +28,14 @@ export function usePages<T>(key: string | undefined, ask: (cursor: string) => Pr
   });
   const here = at.key === key ? at : { key, cursor: "", before: [] };
   const found = useQuery(key === undefined ? undefined : `${key} ${here.cursor}`, () => ask(here.cursor));
-  // While another search is under way, what the last one found stays.
+  // While another search is under way, what the last one found stays; once it has failed it is gone.
   const shown = useRef<T[] | undefined>(undefined);
   if (key === undefined) shown.current = undefined;
   if (found.data) shown.current = [...here.before, ...found.data.items];
   useEffect(() => setAt({ key, cursor: "", before: [] }), [key]);
   const cursor = found.data?.next;
   return {
-    items:
-      found.data || found.loading ? shown.current : found.problem && here.before.length > 0 ? here.before : undefined,
+    items: !found.problem || found.data ? shown.current : here.before.length > 0 ? here.before : undefined,
     more: Boolean(cursor) || (found.loading && here.before.length > 0),
     loading: found.loading,
     problem: found.problem,

@@ -105,6 +105,20 @@ def reset(guest: Guest) -> None:
     guest.screens.shows("A new password")
 
 
+@stop("mailed-link")
+def mailed_link(guest: Guest) -> None:
+    guest.screens.open("/api/auth/v1/password-reset/link?token=nobody-was-mailed-this")
+    guest.screens.shows("Set a new password")
+    expect(guest.screens.page.get_by_role("link", name="where to get help")).to_be_visible()
+
+
+@stop("mailed-link-refused")
+def mailed_link_refused(guest: Guest) -> None:
+    guest.screens.open("/api/auth/v1/verify-email?token=nobody-was-mailed-this")
+    guest.screens.button("Confirm my address").click()
+    guest.screens.shows("This link is not one of ours")
+
+
 @stop("invite")
 def invited(guest: Guest) -> None:
     admin = guest.marketplace.admin

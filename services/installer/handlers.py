@@ -21,7 +21,7 @@ class CheckHandler:
 
     async def __call__(self, batch: Sequence[Envelope[Message]]) -> Sequence[Outcome]:
         """See `shared.plumbing.outcomes.Handle`."""
-        answers = [(one.id, one.data) for one in batch if isinstance(one.data, WorkspaceChecked)]
+        answers = [(one, one.data) for one in batch if isinstance(one.data, WorkspaceChecked)]
         known = await self._store.peek([answer.installation_id for _, answer in answers])
         outlook = await self._lookout.around([one for one in known.values() if one.pending])
         # What is not known here may be for a newer release: the store parks it in the document.
@@ -30,20 +30,25 @@ class CheckHandler:
             [
                 (
                     answer.installation_id,
-                    Checked(name, answer, outlook.around.get(answer.installation_id, Surroundings())),
+                    Checked(
+                        envelope.id,
+                        answer,
+                        outlook.around.get(answer.installation_id, Surroundings()),
+                        envelope.causation_id,
+                    ),
                 )
-                for (name, answer), applies in zip(answers, meant, strict=True)
+                for (envelope, answer), applies in zip(answers, meant, strict=True)
                 if applies
             ],
             outlook.offered,
         )
         verdicts = iter(decisions)
         outcomes = []
-        for (name, answer), applies in zip(answers, meant, strict=True):
+        for (envelope, answer), applies in zip(answers, meant, strict=True):
             decision = next(verdicts) if applies else None
             if decision is not None and decision.verdict is Verdict.APPLIED:
                 outcomes.append(Outcome.DONE)
             else:
                 applied = known[answer.installation_id].applied if answer.installation_id in known else ()
-                outcomes.append(Outcome.DUPLICATE if name in applied else Outcome.SUPERSEDED)
+                outcomes.append(Outcome.DUPLICATE if envelope.id in applied else Outcome.SUPERSEDED)
         return outcomes

@@ -90,6 +90,8 @@ class Saga:
         cleared = message.cleared if isinstance(message, CheckSent) else ()
         if verdict is not Verdict.APPLIED:
             return Decision(installation, verdict, cleared=cleared)
+        if isinstance(message, Checked) and message.question is not None:
+            cleared = (message.question,)  # Kafka has had it, whichever process asked: nobody need send it again
         return Decision(draft.finished(), verdict, tuple(draft.outgoing), cleared)
 
 

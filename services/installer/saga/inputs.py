@@ -85,6 +85,8 @@ class Checked:
     message_id: str
     answer: WorkspaceChecked
     around: Surroundings = field(default_factory=Surroundings)
+    question: str | None = None
+    """The id of the ask that this answers, where it is known."""
 
 
 @dataclass(frozen=True, slots=True)

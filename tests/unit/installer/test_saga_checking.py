@@ -59,6 +59,20 @@ def test_a_question_sent_twice_is_noted_once() -> None:
     assert decision.cleared == ("x",), "the entry goes all the same"
 
 
+def test_an_answered_question_is_not_sent_again_by_whoever_heard_the_answer() -> None:
+    """Another process asked, and has not cleared the question yet."""
+    story = Story().checking().after(1)
+    question = story.outgoing[1].id
+
+    assert story.when(Checked("reply", story.answer(), story.around(), question)).cleared == (question,)
+
+
+def test_a_question_stays_while_its_answer_decides_nothing() -> None:
+    story = Story().checking().after(1)
+    early = Checked("early", story.answer(), Surroundings(), story.outgoing[1].id)
+    assert story.when(early).cleared == ()
+
+
 def test_without_kafka_a_request_shows_trouble_and_fails_after_a_day() -> None:
     story = Story().after(29)
     assert story.due().verdict is Verdict.UNCHANGED

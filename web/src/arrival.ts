@@ -2,7 +2,10 @@ import { signal } from "@preact/signals";
 import { api, take } from "./api/client";
 import { session } from "./api/session";
 import type { ArrivalView } from "./api/types";
-import { here, wayBack } from "./ways";
+import { here, wayBack, withQuery } from "./ways";
+
+/** What a log-in is refused with that a code of the visitor's completes. */
+export const SECOND = "two-factor-needed";
 
 /** The product that knows this visitor, for the log-in screen. Undefined until it is known. */
 export const arrival = signal<ArrivalView | undefined>(undefined);
@@ -25,6 +28,7 @@ export async function arrive(): Promise<void> {
   const atLogin = location.pathname === "/login" || location.pathname === "/signup";
   const given = Object.fromEntries(SPENT.map((name) => [name, query.get(name)]).filter(([, value]) => value));
   const return_to = (atLogin && wayBack(query)) || clean();
+  if (slug === SECOND && !atLogin) return location.replace(withQuery("/login", { error: SECOND, return_to }));
   if (!atLogin && return_to !== here()) history.replaceState(history.state, "", return_to);
   try {
     const found = await take(

@@ -64,7 +64,7 @@ def test_s12_a_workspace_made_at_the_product_appears_and_is_one_step_from_the_in
     screens.log_in_by_product(pia, f"/addons/{addon.key}/install")
     screens.link("Add a workspace").click()
     expect(screens.link("Create it at Acme")).to_have_attribute("href", re.compile(f"^{marketplace.product_url}/?$"))
-    screens.says("It appears here by itself, as soon as the product tells of it.")
+    screens.says("it appears here by itself, as soon as Acme tells of it.")
     wing = marketplace.pushed(pia, name="Pia's wing", plan="PRO")
     marketplace.preflight(addon.key, wing, pia)
 

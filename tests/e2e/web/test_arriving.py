@@ -8,7 +8,9 @@ from playwright.sync_api import Browser, Request, expect
 from tests.browser import nobodys, without_foreign_cookies
 from tests.e2e.arriving import from_product, knows_at_product, login, somebody
 from tests.e2e.marketplace import Marketplace, SampleAddOn
+from tests.e2e.two_factor import next_code
 from tests.e2e.visitor import Visitor
+from tests.e2e.web.enrolling import enrol
 from tests.e2e.web.screens import Screens
 from tests.openid_provider import OpenIdProvider
 
@@ -48,6 +50,27 @@ def test_s1_whom_the_product_does_not_know_stays_a_guest_in_the_browser(
     screens.page.get_by_role("link", name="Install").click()
     screens.shows(f"Install {addon.title}")
     assert not [url for url in visitor.went if url.startswith(globe.issuer)]
+
+
+def test_s1_who_arrives_without_their_second_factor_is_asked_for_its_code_and_led_back(
+    marketplace: Marketplace, globe: OpenIdProvider, visitor: Visitor, screens: Screens, addon: SampleAddOn
+) -> None:
+    name, _ = somebody(globe)
+    knows_at_product(visitor, globe, name)
+    arriving = f"{marketplace.url}/addons/{addon.key}?{urlencode({'iss': globe.issuer})}"
+    from_product(visitor, globe, arriving)
+    screens.menu.get_by_role("link", name=name).click()
+    device = enrol(screens)
+    screens.page.context.clear_cookies(domain="localhost")  # what the marketplace has
+
+    from_product(visitor, globe, arriving)
+    screens.shows("Second factor")
+    screens.page.get_by_label("Code").fill(next_code(device))
+    screens.button("Log in").click()
+
+    screens.is_logged_in(name)
+    screens.shows(addon.title)
+    screens.is_at(f"/addons/{addon.key}")
 
 
 def test_s5_log_in_with_the_product_and_back_to_the_same_page_in_the_browser(

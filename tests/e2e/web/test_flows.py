@@ -17,7 +17,7 @@ from tests.e2e.web.wishes import Wish, begin
 pytestmark = pytest.mark.slow
 
 LOST = "Connection lost. What you see may be old; it is tried again by itself."
-OFFLINE = "You are offline. What you see stays; it goes on by itself when the connection is back."
+OFFLINE = "You are offline. It goes on by itself when the connection is back."
 
 
 def token_ends(page: Page) -> None:

@@ -27,7 +27,7 @@ def offers_help(screens: Screens) -> None:
     """Support and the question, at the end of the screen that is shown."""
     foot = screens.page.get_by_role("contentinfo")
     expect(foot.get_by_role("link", name="Get support")).to_have_attribute("href", SUPPORT)
-    expect(foot.get_by_text("Was this page helpful?")).to_be_visible()
+    expect(foot.get_by_text("Was this helpful?")).to_be_visible()
     expect(foot.get_by_role("button", name="Yes", exact=True)).to_be_enabled()
     expect(foot.get_by_role("button", name="No", exact=True)).to_be_enabled()
 

@@ -35,9 +35,11 @@ def test_s17_an_addon_that_is_down_shows_maintenance_and_goes_on_in_the_browser(
         begin(screens, wish)
         goes_on(screens)
         screens.says(f"Installing {wish.addon.title} is temporarily unavailable.")
+        room = wish.owner.call("GET", f"/api/auth/v1/workspaces/{wish.room}")["name"]
+        screens.says(f"In the workspace “{room}”")
         screens.says("It waits until the add-on answers again.")
         assert facts(screens, "Where the trouble is") == "with the add-on"
-        assert facts(screens, "At the latest")
+        assert facts(screens, "Given up, if not done")
         loads = screens.loads
     finally:
         stack.start("addon")

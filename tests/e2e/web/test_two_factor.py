@@ -1,12 +1,12 @@
 """Rows S13 and S14 in a browser: the lock on workspaces that ask for a second factor, and the key to it."""
 
-import pyotp
 from playwright.sync_api import expect
 
 from deploy.local.demo.people import eventually
 from tests.e2e.marketplace import Marketplace, SampleAddOn
 from tests.e2e.people import Caller
 from tests.e2e.two_factor import next_code, switch_off, switch_on, two_workspaces
+from tests.e2e.web.enrolling import enrol
 from tests.e2e.web.screens import Screens
 
 LOCKED = "Locked: it requires two-factor authentication. Switch it on in your profile settings"
@@ -52,7 +52,7 @@ def test_s14_a_lock_that_opens_as_soon_as_there_is_a_second_factor_in_the_browse
     screens.has_chosen(open_one)
 
     screens.open(f"/addons/{addon.key}/install?workspace={strict}")
-    screens.says("Why this one cannot be chosen")
+    screens.says(f"Why “{locked}” cannot be chosen")
     screens.says(LOCKED)
     expect(screens.button("Install")).to_be_disabled()
     screens.link("Switch on two-factor authentication").click()
@@ -64,22 +64,3 @@ def test_s14_a_lock_that_opens_as_soon_as_there_is_a_second_factor_in_the_browse
     screens.has_chosen(locked)
     screens.button("Install").click()
     screens.shows(f"{addon.title} is installed")
-
-
-def enrol(screens: Screens) -> None:
-    """Switch it on with a device that is told the key, and keep the recovery codes."""
-    screens.says("Off. Workspaces that require it are locked for you.")
-    screens.button("Switch it on").click()
-    image = screens.page.get_by_role("img", name="QR code")
-    expect(image).to_be_visible()
-    assert image.evaluate("image => image.naturalWidth > 0"), "the QR code is not drawn"
-    key = screens.page.get_by_text("Or type in the key:").get_by_role("code").inner_text()
-    screens.page.get_by_label("Enter the code that it shows").fill(pyotp.TOTP(key).now())
-    screens.button("Confirm").click()
-    told = screens.dialog("Your recovery codes")
-    expect(told).to_be_visible()
-    codes = told.get_by_role("listitem").all_inner_texts()
-    assert len(set(codes)) == len(codes) >= 8
-    told.get_by_role("button", name="I have kept them").click()
-    screens.says("On. Every workspace can be chosen.")
-    screens.says(f"{len(codes)} recovery codes left")

@@ -89,6 +89,18 @@ def needs_standard(marketplace: Marketplace) -> str:
     return key
 
 
+def test_a_workspace_that_is_nobody_of_yours_is_not_passed_over_in_silence(
+    marketplace: Marketplace, screens: Screens, owner: Caller, addon: SampleAddOn
+) -> None:
+    for _ in "ab":
+        marketplace.preflight(addon.key, marketplace.workspace(owner), owner)
+    foreign = marketplace.workspace(marketplace.customer())
+    screens.log_in(owner, f"/addons/{addon.key}/install?workspace={foreign}")
+
+    screens.says("The workspace that this page was opened with is none that you administer.")
+    expect(screens.button("Install")).to_be_disabled()
+
+
 def test_s15_a_workspace_that_has_the_addon_is_disabled_and_says_so_in_the_browser(
     marketplace: Marketplace, screens: Screens, owner: Caller, addon: SampleAddOn
 ) -> None:

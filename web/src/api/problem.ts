@@ -7,6 +7,7 @@ export const NO_ANSWER = "no-answer";
 /** One field that was refused. */
 export interface FieldError {
   field: string;
+  rule: string;
   message: string;
 }
 

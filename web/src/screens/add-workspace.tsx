@@ -15,17 +15,17 @@ export function AddWorkspace({ back, onMade }: { back: string | undefined; onMad
       <Loaded query={ways} bones={{ size: "line", count: 2 }}>
         {(found) => (
           <>
-            {found.local && <Local regions={found.local.regions} onMade={onMade} />}
             {found.products.map((one) => (
               <div key={one.provider} class="row apart">
                 <p class="grow soft">
-                  {one.create_workspace_url ? text.accounts.addAtDetail : text.accounts.addAtUnknown}
+                  {text.accounts[one.create_workspace_url ? "addAtDetail" : "addAtUnknown"](one.label)}
                 </p>
                 {one.create_workspace_url && (
                   <ButtonAway href={one.create_workspace_url}>{text.accounts.addAt(one.label)}</ButtonAway>
                 )}
               </div>
             ))}
+            {found.local && <Local regions={found.local.regions} onMade={onMade} />}
           </>
         )}
       </Loaded>
@@ -43,6 +43,7 @@ function Local({ regions, onMade }: { regions: readonly string[]; onMade: (made:
   });
   return (
     <Form doing={making} button={text.accounts.create}>
+      <p class="soft">{text.accounts.addLocal}</p>
       <Field
         label={text.accounts.name}
         name="name"

@@ -2,9 +2,9 @@ import { useEffect, useMemo, useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { Problem } from "../api/problem";
-import { session } from "../api/session";
+import { ended, session } from "../api/session";
 import type { AddOnDetail, Installation, Next, Preflight, Row } from "../api/types";
-import { type Doing, type Query, useAction, useAsked, useQuery } from "../hooks";
+import { type Doing, type Query, useAction, useAsked, useHeard, useQuery } from "../hooks";
 import { text, told } from "../text";
 import { Button, ButtonLink, Check, Empty, Failure, Loaded, Note, Page, Refusal } from "../ui";
 import { here, ways } from "../ways";
@@ -27,7 +27,8 @@ export function InstallPage({ addonKey }: { addonKey: string }) {
     take(api.GET("/api/catalog/v1/addons/{key}", { params: { path: { key: addonKey } } })),
   );
   const name = addon.data?.name ?? preflight.data?.addon_name;
-  useFreshness(preflight.reload);
+  // What was unlocked in another window is unlocked here too.
+  useHeard(document, "visibilitychange", () => document.visibilityState === "visible" && preflight.reload());
   const refused = preflight.problem;
   return (
     <Page
@@ -50,19 +51,11 @@ export function InstallPage({ addonKey }: { addonKey: string }) {
   );
 }
 
-/** What was unlocked in another window is unlocked here too. */
-function useFreshness(reload: () => void) {
-  useEffect(() => {
-    const look = () => document.visibilityState === "visible" && reload();
-    document.addEventListener("visibilitychange", look);
-    return () => document.removeEventListener("visibilitychange", look);
-  }, [reload]);
-}
-
 /** S8 and S10: a visitor without an account is told of the one that they need, and comes back here. */
 function LoginFirst({ problem, name }: { problem: Problem; name: string }) {
   const alternatives = problem.document.alternatives ?? [];
-  const steps = [problem.next, ...alternatives].filter((one): one is Next => Boolean(one));
+  const all = [problem.next, ...alternatives].filter((one): one is Next => Boolean(one));
+  const steps = all.filter((one) => !ended.value || one.action === "log-in"); // who had a session has an account
   return (
     <Empty icon="user" title={text.install.loginFirst}>
       <p class="soft">{text.install.loginFirstDetail(name)}</p>
@@ -118,7 +111,10 @@ function Choosing({ found, addon, addonKey, again }: ChoosingProps) {
   });
   useResumed(intent !== undefined && row !== undefined, installing.run);
   useAfterwards(installing, ready, again);
+  const [locked, setLocked] = useState<string>(); // pressed, though it cannot be chosen: the one that is chosen stays
   const choose = (chosen: Row) => {
+    setLocked(chosen.selectable ? undefined : chosen.workspace_id);
+    if (!chosen.selectable) return;
     setWorkspace(chosen.workspace_id);
     setAcknowledged(false);
     installing.clear();
@@ -139,7 +135,7 @@ function Choosing({ found, addon, addonKey, again }: ChoosingProps) {
         </Note>
       )}
       <WorkspacePicker rows={found.workspaces} chosen={row} onChoose={choose} />
-      {!row && !late && <WhyNot found={found} workspace={workspace} />}
+      {!late && <WhyNot found={found} workspace={locked ?? workspace} />}
       {row?.will_wait && (
         <Note tone="warn" icon="clock">
           {text.install.willWait}
@@ -231,11 +227,12 @@ function WhyNot({ found, workspace }: { found: Preflight; workspace: string | un
   const row = found.workspaces.find((one) => one.workspace_id === workspace);
   const nearest = found.workspaces.find((one) => one.next?.action === found.next.action) ?? found.workspaces[0];
   const blocked = row ?? (found.workspaces.some((one) => one.selectable) ? undefined : nearest);
-  if (!blocked) return null;
+  if (workspace && !row) return <Note tone="warn">{text.install.notYours}</Note>;
+  if (!blocked || blocked.selectable) return null;
   return (
     <Note tone="warn" icon="lock">
       <p>
-        <strong>{row ? text.install.locked : text.install.noneFits}</strong>
+        <strong>{row ? text.install.locked(row.name) : text.install.noneFits}</strong>
       </p>
       {blocked.blockers.map((one) => (
         <p key={one}>{text.blockers[one]}</p>

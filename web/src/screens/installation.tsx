@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
 import type { Installation, InstallationDetail } from "../api/types";
-import { useAction, useLive, useQuery } from "../hooks";
+import { type Query, useAction, useLive, useQuery } from "../hooks";
 import { text } from "../text";
 import { Bones, Button, ButtonLink, Confirm, Failure, Note, Page, Refusal, Stale } from "../ui";
 import { ways } from "../ways";
@@ -31,16 +31,32 @@ export function InstallationPage({ id }: { id: string }) {
   if (known === "nobody") return <NeedsLogin />;
   if (!one) {
     return (
-      <Page title={text.workspace.addons}>
+      <Page title={text.workspace.addons} back={{ href: ways.accounts, text: text.shell.accounts }}>
         {query.problem ? <Failure of={query.problem} retry={query.reload} /> : <Bones />}
       </Page>
     );
   }
+  return <Known one={one} query={query} lost={Boolean(line === "lost" && moves)} />;
+}
+
+interface KnownProps {
+  one: InstallationDetail;
+  query: Query<InstallationDetail>;
+  lost: boolean;
+}
+
+function Known({ one, query, lost }: KnownProps) {
+  const path = { params: { path: { workspace_id: one.workspace_id } } };
+  const workspace = useQuery(`workspace ${one.workspace_id}`, () =>
+    take(api.GET("/api/auth/v1/workspaces/{workspace_id}", path)),
+  );
+  const may = Boolean(workspace.problem ?? workspace.data?.can?.includes("install"));
+  const where = workspace.data && text.inWorkspace(workspace.data.name);
   const back = { href: ways.workspace(one.workspace_id), text: text.success.workspace };
   return (
-    <Page key={screenOf(one)} title={titleOf(one)} back={back}>
-      <Stale of={query} lost={line === "lost" && moves} />
-      <Screen one={one} changed={query.reload} />
+    <Page key={screenOf(one)} title={titleOf(one)} lead={where} back={back}>
+      <Stale of={query} lost={lost} />
+      <Screen one={one} changed={query.reload} may={may} />
       <Timeline entries={one.timeline} />
     </Page>
   );
@@ -69,9 +85,12 @@ function titleOf(one: Installation): string {
 interface ScreenProps {
   one: InstallationDetail;
   changed: () => void;
+  /** Whether the visitor gives orders here, as far as is known. */
+  may: boolean;
 }
 
-function Screen({ one, changed }: ScreenProps) {
+function Screen(props: ScreenProps) {
+  const { one } = props;
   switch (screenOf(one)) {
     case "success":
       return <Success one={one} />;
@@ -79,21 +98,21 @@ function Screen({ one, changed }: ScreenProps) {
       return (
         <>
           <Note>{text.uninstalled.lead}</Note>
-          <CleanUp one={one} />
-          <ButtonLink href={ways.install(one.addon_key, one.workspace_id)}>{text.failed.again}</ButtonLink>
+          <CleanUp one={one} words={text.uninstalled.cleanup} />
+          <Again one={one} words={text.uninstalled.again} />
         </>
       );
     case "failed":
       return <Failed one={one} />;
     case "maintenance":
-      return <Maintenance one={one} changed={changed} />;
+      return <Maintenance {...props} />;
     default:
       return (
         <>
           <p class="soft">{text.progress.lead}</p>
           <Steps one={one} />
           <Situation one={one} />
-          <Orders one={one} changed={changed} />
+          <Orders {...props} />
         </>
       );
   }
@@ -116,7 +135,8 @@ function Success({ one }: { one: Installation }) {
 }
 
 /** S17. Whether it goes on by itself or is over, nobody who sees it has done anything wrong. */
-function Maintenance({ one, changed }: ScreenProps) {
+function Maintenance(props: ScreenProps) {
+  const { one } = props;
   const pending = one.outcome === "pending";
   return (
     <>
@@ -129,8 +149,8 @@ function Maintenance({ one, changed }: ScreenProps) {
       <Notices key={one.waiting_for} addonKey={one.addon_key} />
       {pending && <Steps one={one} />}
       <Situation one={one} />
-      {pending ? <Orders one={one} changed={changed} /> : <Again one={one} />}
-      <CleanUp one={one} />
+      {pending ? <Orders {...props} /> : <Again one={one} words={text.failed.again} />}
+      <CleanUp one={one} words={text.failed.cleanup} />
     </>
   );
 }
@@ -165,34 +185,31 @@ function Failed({ one }: { one: Installation }) {
           </>
         )}
       </Note>
-      <Again one={one} />
-      <CleanUp one={one} />
+      <Again one={one} words={text.failed.again} />
+      <CleanUp one={one} words={text.failed.cleanup} />
     </>
   );
 }
 
-function Again({ one }: { one: Installation }) {
+function Again({ one, words }: { one: Installation; words: string }) {
   return (
     <div class="row">
       <ButtonLink href={ways.install(one.addon_key, one.workspace_id)} look="primary">
-        {text.failed.again}
+        {words}
       </ButtonLink>
       <ButtonLink href={ways.home}>{text.success.another}</ButtonLink>
     </div>
   );
 }
 
-function CleanUp({ one }: { one: Installation }) {
+function CleanUp({ one, words }: { one: Installation; words: string }) {
   if (one.cleanup_given_up) return <Note tone="warn">{text.failed.gaveUp}</Note>;
-  return one.cleanup === "owed" ? <p class="soft">{text.failed.cleanup}</p> : null;
+  return one.cleanup === "owed" ? <p class="soft">{words}</p> : null;
 }
 
 /** What its admins can do while it is under way. */
-function Orders({ one, changed }: ScreenProps) {
+function Orders({ one, changed, may }: ScreenProps) {
   const [asking, setAsking] = useState(false);
-  const workspace = useQuery(`workspace ${one.workspace_id}`, () =>
-    take(api.GET("/api/auth/v1/workspaces/{workspace_id}", { params: { path: { workspace_id: one.workspace_id } } })),
-  );
   const path = { params: { path: { installation_id: one.id } } };
   const cancelling = useAction(async () => {
     await take(api.POST("/api/installer/v1/installations/{installation_id}/cancel", path));
@@ -202,7 +219,7 @@ function Orders({ one, changed }: ScreenProps) {
     await take(api.POST("/api/installer/v1/installations/{installation_id}/retry", path));
     changed();
   });
-  if (!workspace.problem && !workspace.data?.can?.includes("install")) return null;
+  if (!may) return null;
   return (
     <>
       <div class="row">

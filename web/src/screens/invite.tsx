@@ -2,7 +2,7 @@ import { useEffect, useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { session } from "../api/session";
-import { useAction, useQuery } from "../hooks";
+import { useAction, useHeard, useQuery } from "../hooks";
 import { text } from "../text";
 import { Button, ButtonLink, Empty, Loaded, Moment, Note, Page, Refusal } from "../ui";
 import { here, ways } from "../ways";
@@ -22,11 +22,7 @@ function secret(): string {
 /** Behind the link of an invite. */
 export function InvitePage() {
   const [token, setToken] = useState(secret);
-  useEffect(() => {
-    const another = () => setToken(secret());
-    window.addEventListener("hashchange", another);
-    return () => window.removeEventListener("hashchange", another);
-  }, []);
+  useHeard(window, "hashchange", () => setToken(secret()));
   const [, navigate] = useLocation();
   const [declined, setDeclined] = useState(false);
   const invite = useQuery(token ? `invite ${token}` : undefined, () =>

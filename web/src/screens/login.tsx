@@ -4,7 +4,7 @@ import { api, take } from "../api/client";
 import { Problem } from "../api/problem";
 import { enter, session } from "../api/session";
 import type { LoginOptions, ProviderRow } from "../api/types";
-import { arrival } from "../arrival";
+import { arrival, SECOND } from "../arrival";
 import { useAction, useAsked, useQuery } from "../hooks";
 import { text } from "../text";
 import { codeBody, EmailField, Field, Form, Loaded, Note, Page, PasswordField } from "../ui";
@@ -13,7 +13,6 @@ import { wayBack, ways, withQuery } from "../ways";
 import { LoginRefusal } from "./login-refusal";
 
 const CSRF = { headers: { "X-Souk-CSRF": "1" } };
-const SECOND = "two-factor-needed";
 
 /** Every way in, and the second step of those that ask for one. It ends where the visitor was. */
 export function LoginPage() {

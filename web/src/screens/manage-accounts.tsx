@@ -127,6 +127,8 @@ function ProductAccounts() {
   );
 }
 
+const which = (one: ProductAccountRow) => text.accounts.which(one.label, one.region, one.address);
+
 function ProductAccount({ one }: { one: ProductAccountRow }) {
   const [asking, setAsking] = useState(false);
   return (
@@ -146,7 +148,7 @@ function ProductAccount({ one }: { one: ProductAccountRow }) {
           )}
         </p>
       </div>
-      <Button look="danger" label={text.accounts.remove(one.label)} onPress={() => setAsking(true)}>
+      <Button look="danger" label={text.accounts.remove(which(one))} onPress={() => setAsking(true)}>
         {text.common.remove}
       </Button>
       {asking && <Removal one={one} onClose={() => setAsking(false)} />}
@@ -166,7 +168,7 @@ function Removal({ one, onClose }: { one: ProductAccountRow; onClose: () => void
   const possible = effects.data?.last_way_to_log_in === false;
   return (
     <Confirm
-      title={text.accounts.removeTitle(one.label)}
+      title={text.accounts.removeTitle(which(one))}
       yes={text.common.remove}
       danger
       doing={removing}

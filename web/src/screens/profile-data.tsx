@@ -36,7 +36,7 @@ function LogRow({ one }: { one: SecurityRow }) {
         {one.count > 1 && <span class="soft"> · {text.profile.times(one.count)}</span>}
       </p>
       <p class="small soft agent">
-        <Moment at={one.last_at} /> · {one.network} · {one.user_agent}
+        <Moment at={one.last_at} /> {[one.network, one.user_agent].map((each) => each && `· ${each}`).join(" ")}
       </p>
     </li>
   );
@@ -123,7 +123,7 @@ function Effects({ found }: { found: AccountDeletion }) {
       )}
       {line(text.profile.deleteGone, found.deleted_workspaces)}
       {line(text.profile.deleteLeft, found.left_workspaces)}
-      {line(text.profile.deleteLeft, found.product_workspaces)}
+      {line(text.profile.deleteLeftProducts, found.product_workspaces)}
       {line(text.profile.deleteAlone, found.left_without_admin)}
       {found.publisher && <p>{text.profile.deletePublisher}</p>}
     </>

@@ -3,7 +3,8 @@ import { api, take } from "../api/client";
 import type { PersonalTokenRow, TokenScope } from "../api/types";
 import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { Ago, Button, Card, Check, Choice, Dialog, Empty, Field, Form, Loaded, Moment, Note, Refusal } from "../ui";
+import { Ago, Card, Check, Choice, Dialog, Empty, Field, Form, Loaded, Moment, Note, Refusal } from "../ui";
+import { Button, Copy } from "../ui/button";
 
 const SCOPES = Object.keys(text.tokenScopes) as TokenScope[];
 const DAYS = ["7", "30", "90", "365"] as const;
@@ -127,14 +128,5 @@ function NewToken({ onClose }: { onClose: () => void }) {
         />
       </Form>
     </Dialog>
-  );
-}
-
-function Copy({ value }: { value: string }) {
-  const [done, setDone] = useState(false);
-  return (
-    <Button onPress={() => void navigator.clipboard.writeText(value).then(() => setDone(true))}>
-      {done ? text.common.copied : text.common.copy}
-    </Button>
   );
 }

@@ -4,7 +4,8 @@ import { bearer, know, renew } from "../api/session";
 import type { Enrolling, User } from "../api/types";
 import { useAction, useQuery } from "../hooks";
 import { text } from "../text";
-import { Button, ButtonLink, Card, Confirm, codeBody, Dialog, Field, Form, Loaded, Moment, Note, Refusal } from "../ui";
+import { Card, Confirm, codeBody, Dialog, Field, Form, Loaded, Moment, Note, Refusal } from "../ui";
+import { Button, ButtonLink, Copy } from "../ui/button";
 
 /** S13 and S14: the second factor, on and off. */
 export function TwoFactorSection({ user, back }: { user: User; back: string | undefined }) {
@@ -160,9 +161,12 @@ function RecoveryCodes({ codes, onClose }: { codes: string[]; onClose: () => voi
           </li>
         ))}
       </ul>
-      <Button look="primary" onPress={onClose}>
-        {text.profile.codesKept}
-      </Button>
+      <div class="row">
+        <Copy value={codes.join("\n")} />
+        <Button look="primary" onPress={onClose}>
+          {text.profile.codesKept}
+        </Button>
+      </div>
     </Dialog>
   );
 }

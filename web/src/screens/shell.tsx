@@ -5,7 +5,7 @@ import { api, take } from "../api/client";
 import { ended, leave, recognise, session } from "../api/session";
 import { site } from "../api/site";
 import { arrive, hindered } from "../arrival";
-import { useAction, useEvery, useQuery } from "../hooks";
+import { useAction, useEvery, useHeard, useQuery } from "../hooks";
 import { text } from "../text";
 import { Button, ButtonLink, Icon, Note, Refusal } from "../ui";
 import { here, outside, ownPath, ways } from "../ways";
@@ -124,15 +124,7 @@ function Banners() {
 
 function useOnline(): boolean {
   const [online, setOnline] = useState(navigator.onLine);
-  useEffect(() => {
-    const look = () => setOnline(navigator.onLine);
-    window.addEventListener("online", look);
-    window.addEventListener("offline", look);
-    return () => {
-      window.removeEventListener("online", look);
-      window.removeEventListener("offline", look);
-    };
-  }, []);
+  useHeard(window, "online offline", () => setOnline(navigator.onLine));
   return online;
 }
 

@@ -1,17 +1,19 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import type { Row } from "../api/types";
+import { useHeard } from "../hooks";
 import { text } from "../text";
 import { Icon, unique } from "../ui";
 
 interface PickerProps {
   rows: readonly Row[];
   chosen: Row | undefined;
+  /** A row that cannot be taken comes here too: whoever presses it wants to know why. */
   onChoose: (row: Row) => void;
 }
 
 /**
  * The dropdown of workspaces (S11 to S15), as the combobox of the ARIA Authoring Practices: typing filters, arrows move,
- * Enter chooses. What cannot be chosen can be reached and says why, but is never taken.
+ * Enter chooses. What cannot be chosen can be reached and says why; it is never taken for an install.
  */
 export function WorkspacePicker({ rows, chosen, onChoose }: PickerProps) {
   const [id] = useState(unique);
@@ -22,7 +24,9 @@ export function WorkspacePicker({ rows, chosen, onChoose }: PickerProps) {
   const input = useRef<HTMLInputElement>(null);
   const wanted = typed.trim().toLocaleLowerCase();
   const shown = open ? rows.filter((one) => one.name.toLocaleLowerCase().includes(wanted)) : [];
-  useClosing(box, open, () => setOpen(false));
+  useHeard(document, "pointerdown", ({ target }) => {
+    if (target instanceof Node && !box.current?.contains(target)) setOpen(false);
+  });
   useEffect(() => {
     if (open) document.getElementById(`${id}-${active}`)?.scrollIntoView({ block: "nearest" });
   }, [open, active, id]);
@@ -38,7 +42,7 @@ export function WorkspacePicker({ rows, chosen, onChoose }: PickerProps) {
     setOpen(true);
   };
   const take = (row: Row | undefined) => {
-    if (!row?.selectable) return;
+    if (!row) return;
     onChoose(row);
     setOpen(false);
     input.current?.focus();
@@ -146,7 +150,7 @@ function Option({ id, row, active, chosen, onPress }: OptionProps) {
         </span>
         <span class="small soft option-detail">
           {blocker
-            ? text.blockers[blocker]
+            ? [text.blockers[blocker], row.next?.plan && text.upgradeTo(row.next.plan)].filter(Boolean).join(". ")
             : row.will_wait
               ? text.willWait
               : [row.product, row.region, row.plan].filter(Boolean).join(" · ")}
@@ -154,18 +158,4 @@ function Option({ id, row, active, chosen, onPress }: OptionProps) {
       </span>
     </div>
   );
-}
-
-/** A press anywhere else closes it. */
-function useClosing(box: { current: HTMLElement | null }, open: boolean, close: () => void) {
-  const closing = useRef(close);
-  closing.current = close;
-  useEffect(() => {
-    if (!open) return;
-    const look = (event: PointerEvent) => {
-      if (event.target instanceof Node && !box.current?.contains(event.target)) closing.current();
-    };
-    document.addEventListener("pointerdown", look);
-    return () => document.removeEventListener("pointerdown", look);
-  }, [open, box]);
 }

@@ -1,5 +1,7 @@
 import type { ComponentChildren } from "preact";
+import { useState } from "preact/hooks";
 import { Link } from "wouter-preact";
+import { text } from "../text";
 
 type Look = "primary" | "danger" | "quiet";
 
@@ -61,5 +63,15 @@ export function ButtonAway(props: Looks & { href: string }) {
     <a href={props.href} class={classes(props)}>
       {props.children}
     </a>
+  );
+}
+
+/** Puts a text that is shown once where it can be kept. */
+export function Copy({ value }: { value: string }) {
+  const [done, setDone] = useState(false);
+  return (
+    <Button onPress={() => void navigator.clipboard.writeText(value).then(() => setDone(true))}>
+      {done ? text.common.copied : text.common.copy}
+    </Button>
   );
 }

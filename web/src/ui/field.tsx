@@ -30,7 +30,8 @@ export function Field(props: FieldProps) {
   useEffect(() => {
     if (props.autofocus) document.getElementById(id)?.focus();
   }, []);
-  const found = props.errors?.find((one) => one.field.split(".").pop() === props.name)?.message;
+  const refused = props.errors?.find((one) => one.field.split(".").pop() === props.name);
+  const found = refused && (text.rules[refused.rule] ?? refused.message);
   const described = [props.hint && `${id}-hint`, found && `${id}-error`].filter(Boolean).join(" ");
   const shared = {
     id,

@@ -54,7 +54,7 @@ def dropdown(guest: Guest) -> None:
 def locked_one(guest: Guest) -> None:
     locked = lock(guest)
     guest.log_in(f"/addons/{guest.addon.key}/install?workspace={locked}")
-    guest.screens.says("Why this one cannot be chosen")
+    guest.screens.says("Why “Legal” cannot be chosen")
 
 
 @stop("install-region")

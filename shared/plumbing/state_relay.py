@@ -67,8 +67,6 @@ class StateRelay:
         self._producer = producer
         self._clock = clock
         self._queued: dict[str, None] = {}
-        # Sent again whatever their mark says: an older version may have come last.
-        self._in_vain: set[str] = set()
         self._news = asyncio.Event()
 
     @property
@@ -105,10 +103,10 @@ class StateRelay:
                 self._news.clear()
             try:
                 documents = await self._collection.find({"_id": {"$in": batch}}, self._fields).to_list()
-                # Without a mark another process has told it: whoever writes last tells for all.
-                await self._send([one for one in documents if "state_marked_at" in one or one["_id"] in self._in_vain])
+                await self._send(documents)
             except Exception as exc:  # noqa: BLE001 - the marks are still in the documents for the sweeper
                 log.warning("state_dispatch_failed", collection=self._collection.name, error=type(exc).__name__)
+                await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:
         """Send what others left marked and what is due for its daily repetition, until cancelled."""
@@ -147,10 +145,11 @@ class StateRelay:
 
     async def _send(self, documents: list[Document]) -> list[str]:
         """Send and clear. Returns the ids whose newest version is to be sent again, which are in the queue then."""
-        again = await self._sent_in_vain(documents)
-        self._in_vain.difference_update(document["_id"] for document in documents)
-        self._in_vain.update(again)
-        self.mark(again)
+        again = [str(document["_id"]) for document in documents]  # where this breaks off, nobody knows what came last
+        try:
+            again = await self._sent_in_vain(documents)
+        finally:
+            self.mark(again)
         return again
 
     async def _sent_in_vain(self, documents: list[Document]) -> list[str]:

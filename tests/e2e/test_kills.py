@@ -150,6 +150,7 @@ def test_what_was_told_before_a_kill_comes_out(marketplace: Marketplace, killabl
     """An account and a listing, accepted an instant before their service dies."""
     newcomer = marketplace.person("Nora")
     newcomer.sign_up()
+    marketplace.publisher.log_in()  # a token that lasts as long as auth is away
     killable.kill("auth")
     addon = marketplace.addon()
     killable.kill("catalog")

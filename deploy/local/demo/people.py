@@ -128,9 +128,13 @@ class Person:
 
     def log_in(self) -> None:
         """Log in with e-mail and password."""
-        self.token = ""
+        held, self.token = self.token, ""
         body = {"email": self.email, "password": self.password}
-        self._keep(self.call("POST", "/api/auth/v1/sessions", json=body))
+        try:
+            self._keep(self.call("POST", "/api/auth/v1/sessions", json=body))
+        except RefusedError:
+            self.token = held  # too old, so the next call logs in again
+            raise
 
     def log_in_with_product(self, provider: str) -> httpx.Response:
         """Follow *Log in with (product)*, filling in the product's form when it is shown."""

@@ -109,22 +109,6 @@ async def test_one_update_clears_the_mark_and_the_events(
     assert document["state_sent_at"] <= clock.now()
 
 
-async def test_a_state_that_another_process_has_told_is_not_told_again(
-    producer: Producer, database: Database, clock: DatabaseClock
-) -> None:
-    documents = database["documents"]
-    marked = {"_id": "b", "version": 1, "state_marked_at": clock.now()}
-    await documents.insert_many([{"_id": "a", "version": 1}, marked])
-
-    states = StateRelay(documents, thing, producer, clock)
-    async with running(states.run):
-        states.mark("ab")
-        await eventually(lambda: documents.find_one({"_id": "b", "state_sent_at": {"$exists": True}}))
-    told = await documents.find_one({"_id": "a"})
-    assert told is not None
-    assert "state_sent_at" not in told
-
-
 async def test_events_are_cleared_also_if_the_state_changes_while_it_is_sent(
     producer: Producer, database: Database, clock: DatabaseClock
 ) -> None:

@@ -48,7 +48,8 @@ def test_s9_an_invite_as_admin_gives_the_rights_that_were_missing(
     row = marketplace.preflight(addon.key, workspace, gus)
     marketplace.install(addon, workspace, gus)
 
-    assert (before["workspaces"], before["next"]["action"]) == ([], "log-in-with-admin-account")
+    assert (before["workspaces"], before["next"]["action"]) == ([], "add-workspace")
+    assert [one["action"] for one in before["alternatives"]] == ["log-in-with-admin-account"]
     assert refused.status_code == 404
     assert (shown["role"], shown["inviter"]) == ("admin", "Ada")
     assert (joined["id"], joined["role"]) == (workspace, "admin")

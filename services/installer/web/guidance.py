@@ -34,9 +34,9 @@ def next_for(
         taken = [row["next"] for row in found if row["next"]["action"] is Action.OPEN_INSTALLATION]
         return step(Action.CHOOSE_ANOTHER_ADDON, href=pages.HOME), taken[:1]
     if not found:
-        ask = [step(Action.ASK_AN_ADMIN)] if is_member else []
-        href = ways.log_in(with_another_account=True)
-        return step(Action.LOG_IN_WITH_ADMIN_ACCOUNT, href=href, role=_ADMIN), [add, *ask]
+        other = step(Action.LOG_IN_WITH_ADMIN_ACCOUNT, href=ways.log_in(with_another_account=True), role=_ADMIN)
+        # Who is in no workspace at all is most likely new here, and has no other account.
+        return (other, [add, step(Action.ASK_AN_ADMIN)]) if is_member else (add, [other])
     if found[0]["selectable"]:
         return step(Action.CHOOSE_WORKSPACE, href=ways.install()), [add]
     easiest = min((row["next"] for row in found), key=lambda one: _EASIEST.index(one["action"]))

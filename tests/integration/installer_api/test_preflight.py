@@ -77,6 +77,17 @@ async def test_s9_without_admin_rights_anywhere_the_way_leads_to_another_account
     ]
 
 
+async def test_s9_whoever_is_in_no_workspace_is_led_to_a_first_one(installer: Installer) -> None:
+    user, owner, addon = await installer.user(), await installer.user(), await installer.addon()
+    await installer.workspace(owner, name="Foreign")
+    await installer.workspace(owner, name="Gone", members=[user], deleted=True)
+    shown = (await installer.get("/preflight", user, addon=addon)).json()
+    assert (shown["workspaces"], shown["member_of"]) == ([], [])
+    back = f"%2Faddons%2F{addon}%2Finstall"
+    assert shown["next"] == {"action": "add-workspace", "href": f"/manage-accounts?return_to={back}"}
+    assert [one["action"] for one in shown["alternatives"]] == ["log-in-with-admin-account"]
+
+
 async def test_of_very_many_memberships_some_are_told(installer: Installer) -> None:
     user, owner, addon = await installer.user(), await installer.user(), await installer.addon()
     for number in range(JOINED_LIMIT + 5):

@@ -189,7 +189,7 @@ OTHER_ACCOUNT = {
             {"action": "verify-email", "href": f"/verify-email?return_to={BACK}"},
             [],
         ),
-        ({}, {}, [], OTHER_ACCOUNT, [ADD]),
+        ({}, {}, [], ADD, [OTHER_ACCOUNT]),
         ({}, {}, [WORKSPACE, LOCKED], {"action": "choose-workspace", "href": "/addons/timer/install"}, [ADD]),
         ({}, {}, [LOCKED], TO_TWO_FACTOR, [ADD]),
         ({}, {}, [CLOSED, LOCKED], TO_TWO_FACTOR, [ADD]),

@@ -62,11 +62,12 @@ def router(recovery: Recovery, sessions: Sessions, limits: Limits, public_url: s
         dependencies=LOCAL_ONLY,
         responses=problems(
             *("token-missing", "403 step-up-required", "403 current-password-wrong", "403 local-accounts-off"),
-            *("404 account-not-found", "409 changed-meanwhile", "too-many-requests", "503 too-busy"),
+            *("404 account-not-found", "409 password-not-set", "409 changed-meanwhile"),
+            *("too-many-requests", "503 too-busy"),
         ),
     )
     async def change_password(body: ChangePassword, principal: FreshUser, request: Request) -> None:
-        """Set another password, or a first one. All other sessions end."""
+        """Set another password, or a first one, which takes no current one. All other sessions end."""
         limits.guess(request, principal.user_id)
         account = await recovery.change(principal.user_id, body.current_password, body.new_password, cause(request))
         await sessions.keep(account, principal.session_id)

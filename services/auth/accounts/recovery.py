@@ -15,7 +15,7 @@ from services.auth.domain import Account, Cause, Change, MailedLink
 from services.auth.texts import address_key
 from services.auth.tokens import digest, new_link_token
 from shared.plumbing.clock import Clock
-from shared.plumbing.errors import Forbidden, NotFound
+from shared.plumbing.errors import Conflict, Forbidden, NotFound
 
 log = structlog.get_logger()
 
@@ -78,14 +78,18 @@ class Recovery:
     async def change(self, user_id: str, current: str | None, new: str, cause: Cause) -> Account:
         """Set the password of somebody logged in, whose sessions end.
 
-        Raises 403 `current-password-wrong`, also where it is missing and there is one; 409 `changed-meanwhile`,
-        503 `too-busy`, 404 `account-not-found`.
+        Raises 403 `current-password-wrong`, also where it is missing and there is one; 409 `password-not-set` if one is
+        given and there is none; 409 `changed-meanwhile`, 503 `too-busy`, 404 `account-not-found`.
         """
         account = await self._users.get(user_id)
         before = account.password
         if before is not None and (current is None or not await self._passwords.verify(before, current)):
             log.info("password_change_refused", user_id=user_id)
             raise Forbidden("current-password-wrong", "The current password is wrong", "Or it is missing.")
+        if before is None and current is not None:
+            # Whoever gives one believes that it protects the account: better they learn now that it never did.
+            detail = "There is no current password to give. Leave it out to set a first one."
+            raise Conflict("password-not-set", "Your account has no password", detail)
         hashed = await self._passwords.hash(new)
 
         def decide(newest: Account) -> Change:

@@ -55,7 +55,7 @@ class ChangePassword(Asked):
     model_config = example({"current_password": "correct horse battery", "new_password": "staple and a longer horse"})
 
     current_password: GivenPassword | None = None
-    """Needed where there is one."""
+    """Needed where there is one, and refused where there is none; `has_password` of `/me` says which."""
     new_password: Password
 
 
@@ -169,6 +169,8 @@ class User(Told):
     locale: str
     verified: bool
     two_factor: bool
+    has_password: bool
+    """One of ours. Who came by a product has none until they set one."""
     roles: tuple[str, ...]
 
     @classmethod
@@ -180,6 +182,7 @@ class User(Told):
             locale=account.locale,
             verified=account.verified,
             two_factor=account.protected,
+            has_password=account.password is not None,
             roles=account.roles,
         )
 

@@ -207,6 +207,30 @@ async def test_a_first_password_needs_no_current_one(auth: Auth) -> None:
     assert (await auth.log_of(carl.user_id))[-1] == "password-set"
 
 
+async def test_a_current_password_where_there_is_none_is_refused_and_sets_nothing(auth: Auth, argon2: Counted) -> None:
+    carl = await by_product_only(auth, "carl@example.com")
+    argon2.taken()
+    for given in (PASSWORD, ""):
+        answer = await change(auth, carl, current_password=given, new_password=NEW)
+        assert (answer.status_code, slug(answer)) == (409, "password-not-set")
+    assert argon2.taken() == 0
+    assert (await auth.user("carl@example.com"))["password"] is None
+    assert (await refresh(auth, carl)).status_code == 200
+
+
+async def test_whoever_is_logged_in_is_told_whether_there_is_a_password(auth: Auth) -> None:
+    ada, carl = await auth.person("ada@example.com"), await by_product_only(auth, "carl@example.com")
+
+    async def told(who: Session) -> bool:
+        answer = await auth.http.get(f"{API}/me", headers=who.headers)
+        return bool(answer.json()["has_password"])
+
+    assert (await told(ada), await told(carl)) == (True, False)
+    assert (await refresh(auth, carl)).json()["user"]["has_password"] is False
+    assert (await change(auth, carl, new_password=NEW)).status_code == 204
+    assert await told(carl)
+
+
 async def test_a_log_in_with_the_old_password_that_a_reset_overtakes_opens_nothing(
     auth: Auth, monkeypatch: pytest.MonkeyPatch
 ) -> None:

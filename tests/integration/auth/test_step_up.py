@@ -8,6 +8,7 @@ from services.auth.main import build
 from shared.plumbing.mongo import Database
 from tests.integration.auth.conftest import API, PASSWORD, Auth, Session, platform, settings, slug, started
 from tests.integration.auth.second_factor import Device, Hands, log_in, post, protect
+from tests.integration.auth.test_passwords import by_product_only
 from tests.integration.auth.test_workspaces import WORKSPACES, create, put_in
 
 EMAIL = "ada@example.com"
@@ -63,14 +64,18 @@ async def test_with_a_second_factor_it_takes_a_code(auth: Auth, hands: Hands) ->
 
 
 async def test_without_a_password_it_leads_to_the_product(auth: Auth, hands: Hands) -> None:
-    someone = await auth.person(EMAIL)
-    identity = {"provider": "acme", "sub": "s1", "linked_at": auth.service.clock.now()}
-    change = {"$set": {"password": None, "identities": [identity]}}
-    await auth.database["users"].update_one({"_id": someone.user_id}, change)
+    someone = await by_product_only(auth, EMAIL)
     answer = await post(auth, "/sessions/current/step-up", {"password": PASSWORD}, someone)
     assert (answer.status_code, slug(answer)) == (409, "password-not-set")
     assert answer.json()["step_up"] == {"acme": "/api/auth/v1/login/acme?again=1"}
     hands.turn(1)
+
+
+async def test_a_first_password_asks_for_a_fresh_proof(auth: Auth, hands: Hands) -> None:
+    old = await stale(auth, hands, await by_product_only(auth, EMAIL))
+    answer = await auth.http.put(f"{API}/me/password", json={"new_password": PASSWORD}, headers=old)
+    assert (answer.status_code, slug(answer)) == (403, "step-up-required")
+    assert (await auth.user(EMAIL))["password"] is None
 
 
 async def test_an_ended_session_is_not_made_fresh(auth: Auth, hands: Hands) -> None:

@@ -14,11 +14,17 @@ from deploy.local.ports import HOST
 from deploy.local.waiting import port_answers, url_status
 
 OK = 200
-# People look at a local stack: what takes a minute in production takes seconds here, unless the environment says more.
-_LIVELY: Mapping[str, Mapping[str, str]] = {
+# People look at a local stack: what takes a minute in production takes seconds here, and help has an address. What the
+# environment says wins.
+_DEFAULTS: Mapping[str, Mapping[str, str]] = {
     # Everybody here comes from 127.0.0.1, which limits against abuse take for one visitor.
     "auth": {"AUTH_NETWORK_REQUESTS_PER_MINUTE": "10000", "AUTH_MAILS_PER_HOUR": "100"},
-    "notifier": {"NOTIFIER_NOTICE_AFTER_SECONDS": "5", "NOTIFIER_CLEAR_AFTER_SECONDS": "5"},
+    "notifier": {
+        "NOTIFIER_NOTICE_AFTER_SECONDS": "5",
+        "NOTIFIER_CLEAR_AFTER_SECONDS": "5",
+        # Without one, every page that leads to help would say that there is nobody to ask.
+        "NOTIFIER_SITE_SUPPORT_EMAIL": "support@acme.example",
+    },
     "installer": {"INSTALLER_BREAKER_FIRST_PROBE": "PT5S", "INSTALLER_BREAKER_PROBE_INTERVAL": "PT10S"},
 }
 PROVIDER, CLIENT = "acme", "souk"  # what the sample product and auth call each other
@@ -69,7 +75,7 @@ def service_env(plan: Plan, process: Process) -> dict[str, str]:
         f"{prefix}_INTERNAL_PORT": str(plan.ports[f"{process.name}_internal"]),
         f"{prefix}_MONGO_DATABASE": f"souk_{name}",
     }
-    return dict(_LIVELY.get(name, {})) | _inherited() | _platform(plan) | own | _OWN[name](plan) | plan.env
+    return dict(_DEFAULTS.get(name, {})) | _inherited() | _platform(plan) | own | _OWN[name](plan) | plan.env
 
 
 def _platform(plan: Plan) -> dict[str, str]:

@@ -140,7 +140,7 @@ def test_what_the_site_is_called_is_a_setting(marketplace: Marketplace) -> None:
     assert httpx.get(f"{marketplace.url}{NOTIFIER}/site").json() == {
         "product_name": "Souk of tests",
         "logo_url": None,
-        "support_email": None,
+        "support_email": "support@acme.example",
         "support_url": "https://support.example/help",
     }
 

@@ -221,6 +221,9 @@ def samples_file(it: Deployment) -> Iterator[str]:
         yield f"samples.env has the issuer {issuer}, the product is {product}"
     if told["NOTIFIER_SMTP_HOST"] not in it.compose["services"]:
         yield f"samples.env sends mails to {told['NOTIFIER_SMTP_HOST']}, which is not in compose"
+    support = "NOTIFIER_SITE_SUPPORT_EMAIL"
+    if told.get(support) != it.local["notifier"][support]:
+        yield f"samples.env has the support {told.get(support)}, the local stack {it.local['notifier'][support]}"
 
 
 def doors(it: Deployment) -> Iterator[str]:

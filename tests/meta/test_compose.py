@@ -210,6 +210,10 @@ def environment(container: str, name: str, value: object) -> Doctor:
             "samples.env sends mails to mailer, which is not in compose",
         ),
         (
+            text("samples_env", "NOTIFIER_SITE_SUPPORT_EMAIL=support@acme.example\n", ""),
+            "samples.env has the support None, the local stack support@acme.example",
+        ),
+        (
             environment("product", "SAMPLE_PRODUCT_PUBLIC_URL", "http://product.localhost:8209"),
             "samples.env has the issuer http://product.localhost:8201, the product is http://product.localhost:8209",
         ),

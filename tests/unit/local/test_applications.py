@@ -22,10 +22,21 @@ def test_one_address_may_do_more_on_a_local_stack(plan: Plan, monkeypatch: pytes
     assert env_of(plan, "auth")["AUTH_NETWORK_REQUESTS_PER_MINUTE"] == "10000"
 
 
-def test_the_environment_wins_over_what_is_made_lively(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("NOTIFIER_NOTICE_AFTER_SECONDS", "30")
+def test_s18_pages_of_a_local_stack_lead_to_support(plan: Plan, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NOTIFIER_SITE_SUPPORT_EMAIL", raising=False)
 
-    assert env_of(plan, "notifier")["NOTIFIER_NOTICE_AFTER_SECONDS"] == "30"
+    assert env_of(plan, "notifier")["NOTIFIER_SITE_SUPPORT_EMAIL"] == "support@acme.example"
+
+
+@pytest.mark.parametrize(
+    ("name", "own"), [("NOTIFIER_NOTICE_AFTER_SECONDS", "30"), ("NOTIFIER_SITE_SUPPORT_EMAIL", "help@mine.example")]
+)
+def test_the_environment_wins_over_the_defaults_of_a_local_stack(
+    plan: Plan, monkeypatch: pytest.MonkeyPatch, name: str, own: str
+) -> None:
+    monkeypatch.setenv(name, own)
+
+    assert env_of(plan, "notifier")[name] == own
 
 
 def test_nobody_gets_the_secrets_of_another(plan: Plan) -> None:

@@ -42,6 +42,7 @@ def create_app(settings: Settings, users: Users, workspaces: Workspaces, directo
     app.register_blueprint(profile_pages(users))
     app.register_blueprint(Pages(users, workspaces, directory).blueprint())
     app.register_blueprint(Api(users, workspaces, directory).blueprint())
+    app.context_processor(lambda: {"addons_url": settings.addons_url})
     app.before_request(refuse_foreign_forms)
     app.after_request(add_security_headers)
     app.register_error_handler(HTTPException, explain)

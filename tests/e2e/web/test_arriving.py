@@ -34,6 +34,19 @@ def test_s1_who_arrives_from_the_product_is_logged_in_without_a_form_in_the_brow
     assert asked_by(visitor, globe) == []
 
 
+def test_s1_the_sample_product_leads_its_visitor_here_logged_in_in_the_browser(
+    marketplace: Marketplace, screens: Screens
+) -> None:
+    gus = marketplace.customer_of_the_product("Gus")
+    screens.page.goto(f"{marketplace.product_url}/login")
+    screens.give_to_product(gus)
+
+    screens.link("Add-ons").click()
+
+    screens.is_logged_in(gus.name)
+    screens.is_at("/")
+
+
 def test_s1_whom_the_product_does_not_know_stays_a_guest_in_the_browser(
     globe: OpenIdProvider, visitor: Visitor, screens: Screens, addon: SampleAddOn
 ) -> None:

@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from urllib.parse import urlencode
 
 import httpx
 import pytest
@@ -161,6 +162,18 @@ def test_pages_create_and_change_a_workspace(product: httpx.Client, directory: D
         assert refused.status_code == 400
         browser.post("/logout")
         assert "Log in" in browser.get("/").text
+
+
+def test_s1_pages_lead_to_the_marketplace_and_say_where_from(product: httpx.Client, directory: Directory) -> None:
+    issuer = product.get("/.well-known/openid-configuration").json()["issuer"]
+    link = f'<a href="{directory.url}/?{urlencode({"iss": issuer})}">Add-ons</a>'
+    made = product.post("/api/workspaces", json={"name": "Kitchen"}).json()["id"]
+    with httpx.Client(base_url=product.base_url, follow_redirects=True) as browser:
+        assert link in browser.get("/").text
+        assert "Add-ons" not in browser.get("/login").text, "nothing leads away from a log-in"
+        home = browser.post("/login", data={"email": ADA[0], "password": ADA[1]})
+        assert link in home.text
+        assert link in browser.get(f"/workspaces/{made}").text
 
 
 def test_changes_at_once_leave_the_newest_version(product: httpx.Client, directory: Directory) -> None:

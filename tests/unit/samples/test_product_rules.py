@@ -33,6 +33,17 @@ def test_settings_have_no_default_secret_and_show_none() -> None:
     assert settings.directory_url == "http://localhost:8080/api/auth/v1/directory/acme/workspaces"
 
 
+def test_browsers_go_to_the_address_that_is_public() -> None:
+    inside = {
+        "SAMPLE_PRODUCT_SOUK_URL": "http://gateway:8080",
+        "SAMPLE_PRODUCT_SOUK_PUBLIC_URL": "https://souk.example/",
+    }
+    settings = Settings.from_env(SECRETS | inside | {"SAMPLE_PRODUCT_PUBLIC_URL": "https://product.example"})
+    assert settings.addons_url == "https://souk.example/?iss=https%3A%2F%2Fproduct.example"
+    assert settings.redirect_uri == "https://souk.example/login/callback/acme"
+    assert settings.directory_url == "http://gateway:8080/api/auth/v1/directory/acme/workspaces"
+
+
 def test_first_users_get_passwords_of_their_own(users: Users, tmp_path: Path) -> None:
     path = tmp_path / "passwords.json"
     add_first_users(users, "", path)

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, ViewportSize, expect
 
 from deploy.local.demo.__main__ import world_of
 from deploy.local.demo.people import eventually
-from deploy.local.demo.story import Story
+from deploy.local.demo.story import PUBLISHER, Story
 from deploy.local.demo.watch import TopicWatcher
 from deploy.local.paths import STACK
 from deploy.local.plan import Plan
@@ -61,7 +61,7 @@ def _publish(story: Story, name: str) -> str:
         "manifest": manifest | {"name": title},
         "short_text": words,
         "category": category,
-        "publisher_name": "Paula's workshop",
+        "publisher_name": PUBLISHER,
     }
     key: str = story.publisher.call("POST", "/api/catalog/v1/addons", json=listing)["key"]
     return key

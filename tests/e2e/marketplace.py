@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 
 from deploy.local.demo.people import Mailbox, RefusedError, eventually
+from deploy.local.demo.story import PUBLISHER
 from deploy.local.stack import Stack
 from tests.e2e.people import Caller
 from tests.e2e.publisher_site import Site
@@ -129,7 +130,8 @@ class Marketplace:
     def addon(self, publisher: Caller | None = None, **listing: Any) -> SampleAddOn:
         """A fresh add-on of the sample, published by its manifest's address."""
         name = f"e2e-{secrets.token_hex(5)}"
-        body = {"manifest_url": f"{self.addon_url}/x/{name}/manifest.json", "category": "samples", **listing}
+        url = f"{self.addon_url}/x/{name}/manifest.json"
+        body = {"manifest_url": url, "category": "samples", "publisher_name": PUBLISHER, **listing}
         key = (publisher or self.publisher).call("POST", "/api/catalog/v1/addons", json=body)["key"]
         return SampleAddOn(name, key, self.control_url)
 

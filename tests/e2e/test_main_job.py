@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from deploy.local.demo.people import eventually
+from deploy.local.demo.story import PUBLISHER
 from tests.e2e.marketplace import EVENTS, INSTALLATIONS, Marketplace, SampleAddOn
 from tests.e2e.people import Caller
 
@@ -85,7 +86,7 @@ def test_a_published_addon_is_in_the_catalog_and_on_its_topic(marketplace: Marke
     published = marketplace.topics.wait("AddOnPublished", addon_key=addon.key)
 
     assert (shown["key"], shown["name"], shown["health"]["status"]) == (addon.key, addon.title, "ok")
-    assert [one["key"] for one in found["items"]] == [addon.key]
+    assert [(one["key"], one["publisher_name"]) for one in found["items"]] == [(addon.key, PUBLISHER)]
     assert (published.key, published.data["version"]) == (addon.key.encode(), 1)
 
 

@@ -2,10 +2,11 @@
 
 from concurrent.futures import Future, ThreadPoolExecutor
 
+import httpx
 import pytest
 
 from deploy.local.demo.__main__ import world_of
-from deploy.local.demo.story import Story
+from deploy.local.demo.story import PUBLISHER, Story
 from deploy.local.demo.watch import TopicWatcher
 from deploy.local.stack import Stack
 
@@ -37,5 +38,7 @@ def test_the_story_ends_the_same_although_every_service_is_killed_in_it(killable
         for death in deaths:
             death.result()
 
+    listing = httpx.get(f"{killable.plan.public_url}/api/catalog/v1/addons/souk-sample-timesheets-{story.run}").json()
+    assert (listing["short_text"], listing["publisher_name"]) == ("The timesheets sample", PUBLISHER)
     assert len(steps) >= 10
     assert "uninstalled" in steps[-1]

@@ -16,6 +16,7 @@ from deploy.local.demo.visit import INSTALLER, Visit
 from deploy.local.demo.watch import TopicWatcher
 
 PROVIDER = "acme"
+PUBLISHER = "Paula's workshop"  # as the listings name her
 FORBIDDEN = 403
 
 
@@ -104,10 +105,10 @@ class Story:
     def publish(self, name: str) -> str:
         """An add-on by the address of its manifest. Returns its key."""
         url = f"{self.world.addon}/x/{name}-{self.run}/manifest.json"
-        body = {"manifest_url": url, "short_text": f"The {name} sample", "category": "samples"}
+        listing = {"short_text": f"The {name} sample", "category": "samples", "publisher_name": PUBLISHER}
         key = f"souk-sample-{name}-{self.run}"
         try:
-            self.publisher.call("POST", "/api/catalog/v1/addons", json=body)
+            self.publisher.call("POST", "/api/catalog/v1/addons", json={"manifest_url": url, **listing})
         except RefusedError as refused:
             if refused.problem.get("slug") != "addon-exists":  # said yes before, and the answer was lost
                 raise

@@ -4,6 +4,7 @@ import re
 from datetime import UTC, datetime
 from email import message_from_bytes, policy
 from email.message import EmailMessage
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from services.notifier.mail import Letter, Result, Writer, as_text
 from services.notifier.mail_texts import ENGLISH, texts_for
 from shared.contracts.reasons import FailureReason
 
+TOKENS = Path(__file__).parents[3] / "web" / "src" / "styles" / "tokens.css"
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 WRITER = Writer(
     product="Souk",
@@ -169,6 +171,16 @@ def test_a_name_cannot_add_a_header_or_a_line(evil: str) -> None:
     assert not re.search(r"[\r\n\x00-\x1f\x7f-\x9f\u2028\u202e]", message["Subject"])
     assert len(message["Subject"]) <= 180
     assert not any(line.startswith(("Bcc:", "Subject:")) for line in part(message, "plain").splitlines())
+
+
+def test_buttons_have_the_colours_of_the_web_client() -> None:
+    # A mail program knows no variables and may not know light-dark(), so the mail repeats what the client has by day.
+    brand, written_on_it = (
+        re.findall(rf"--{name}: light-dark\((#[0-9a-f]{{6}})", TOKENS.read_text())[0] for name in ("brand", "on-brand")
+    )
+    html = WRITER.as_html(WRITER.link_mail("verify-email", "http://localhost:8080/v", NOW, "en"), "en")
+    assert (brand, written_on_it) == ("#0b6e61", "#ffffff")  # 6.1 to 1, where it takes 4.5
+    assert f"background:{brand};color:#fff;" in html
 
 
 def test_markup_in_names_is_text_in_html() -> None:

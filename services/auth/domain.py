@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from enum import StrEnum
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -167,14 +168,50 @@ class Cause:
         return {"correlation_id": self.correlation_id, "traceparent": self.traceparent}
 
 
+class SecurityKind(StrEnum):
+    """What a security log tells of; one name for what is stored, the API, and the texts of clients."""
+
+    SESSION_OPENED = "session-opened"
+    SESSION_ENDED = "session-ended"
+    REFRESH_REUSED = "refresh-reused"
+    LOGGED_OUT_ELSEWHERE = "logged-out-elsewhere"
+    LOGGED_OUT_EVERYWHERE = "logged-out-everywhere"
+    LOG_IN_REFUSED = "log-in-refused"
+    CODE_REFUSED = "code-refused"
+    EMAIL_VERIFIED = "email-verified"
+    EMAIL_CHANGE_ASKED = "email-change-asked"
+    EMAIL_CHANGED = "email-changed"
+    EMAIL_CHANGE_UNDONE = "email-change-undone"
+    PASSWORD_SET = "password-set"  # noqa: S105 - the name of an event
+    PASSWORD_CHANGED = "password-changed"  # noqa: S105 - the name of an event
+    PASSWORD_RESET_ASKED = "password-reset-asked"  # noqa: S105 - the name of an event
+    PASSWORD_RESET = "password-reset"  # noqa: S105 - the name of an event
+    TWO_FACTOR_ON = "two-factor-on"
+    TWO_FACTOR_OFF = "two-factor-off"
+    RECOVERY_CODE_USED = "recovery-code-used"
+    RECOVERY_CODES_RENEWED = "recovery-codes-renewed"
+    PRODUCT_ACCOUNT_ADDED = "product-account-added"
+    PRODUCT_ACCOUNT_REMOVED = "product-account-removed"
+    PERSONAL_TOKEN_MADE = "personal-token-made"  # noqa: S105 - the name of an event
+    PERSONAL_TOKEN_REVOKED = "personal-token-revoked"  # noqa: S105 - the name of an event
+    WORKSPACE_JOINED = "workspace-joined"
+    WORKSPACE_INVITE_ACCEPTED = "workspace-invite-accepted"
+    WORKSPACE_ROLE_CHANGED = "workspace-role-changed"
+    WORKSPACE_LEFT = "workspace-left"
+    WORKSPACE_REMOVED_FROM = "workspace-removed-from"
+    WORKSPACE_OWNERSHIP_TRANSFERRED = "workspace-ownership-transferred"
+    WORKSPACE_ARCHIVED = "workspace-archived"
+    WORKSPACE_RESTORED = "workspace-restored"
+    WORKSPACE_DELETED = "workspace-deleted"
+
+
 @dataclass(frozen=True, slots=True)
 class SecurityEvent:
     """Something that the owner of an account wants to be able to look up: who did what to it, and when."""
 
     user_id: str
     """Whose log it is in."""
-    kind: str
-    """A stable name in kebab case, as clients show and translate it."""
+    kind: SecurityKind
     details: Mapping[str, str] = field(default_factory=dict)
     """Nothing secret: names and ids, never a token, a code or a password."""
 

@@ -19,7 +19,7 @@ from services.auth.accounts.rules import (
     with_link,
 )
 from services.auth.accounts.store import Users
-from services.auth.domain import Account, Cause, Change
+from services.auth.domain import Account, Cause, Change, SecurityKind
 from services.auth.security.tally import Tally
 from services.auth.texts import address_key
 from services.auth.tokens import digest, link_owner, new_id
@@ -29,7 +29,6 @@ from shared.plumbing.errors import Forbidden, NotFound, Unauthorized
 
 log = structlog.get_logger()
 
-LOG_IN_REFUSED = "log-in-refused"
 RESEND_PATH = "/api/auth/v1/verify-email/resend"
 _TRIES = 3
 
@@ -141,7 +140,7 @@ class Accounts:
         right = await self._passwords.verify(account.password if account else None, password)
         if account is None or not right:
             if account is not None:
-                self._tally.note(account.id, LOG_IN_REFUSED, cause)
+                self._tally.note(account.id, SecurityKind.LOG_IN_REFUSED, cause)
             log.info("log_in_refused", user_id=account.id if account else None)
             raise Unauthorized("credentials-wrong", "Address or password is wrong")
         refuse_unverified(account)

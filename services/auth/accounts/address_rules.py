@@ -8,7 +8,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from services.auth.accounts.mailed import ended, find, stored, with_links
-from services.auth.domain import Account, Change, MailedLink, SecurityEvent
+from services.auth.domain import Account, Change, MailedLink, SecurityEvent, SecurityKind
 from services.auth.login.rules import vouch
 from services.auth.texts import address_key
 from shared.contracts.auth import SendMail
@@ -34,7 +34,7 @@ def ask(account: Account, links: tuple[MailedLink, ...], mails: tuple[SendMail, 
         {"mailed": with_links(account, *links, now=now)},
         mails,
         public=False,
-        events=(SecurityEvent(account.id, "email-change-asked"),),
+        events=(SecurityEvent(account.id, SecurityKind.EMAIL_CHANGE_ASKED),),
     )
 
 
@@ -53,7 +53,7 @@ def confirm(account: Account, hashed: str, undo: MailedLink, told: SendMail, now
             "mailed": with_links(replaced, undo, now=now),
         },
         (told,),
-        events=(SecurityEvent(account.id, "email-changed"),),
+        events=(SecurityEvent(account.id, SecurityKind.EMAIL_CHANGED),),
     )
 
 
@@ -91,7 +91,7 @@ def undo(
     # Who is out of the account vouches for no second factor of it.
     change = vouch(account, account.vouched_by if account.vouched_by in {one.id for one in kept} else None, fields)
     mails = (*((asked(link.email),) if needs_password else ()), *((told(account.email),) if moved else ()))
-    events = (*change.events, SecurityEvent(account.id, "email-change-undone"))
+    events = (*change.events, SecurityEvent(account.id, SecurityKind.EMAIL_CHANGE_UNDONE))
     return Change(change.fields, (*change.messages, *mails), events=events)
 
 

@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from services.auth.accounts.mailed import ended, find, stored, with_links
-from services.auth.domain import Account, Change, MailedLink, SecurityEvent
+from services.auth.domain import Account, Change, MailedLink, SecurityEvent, SecurityKind
 from shared.contracts.auth import SendMail
 from shared.plumbing.errors import Conflict
 
@@ -14,7 +14,7 @@ def ask(account: Account, link: MailedLink, mail: SendMail, now: datetime) -> Ch
         {"mailed": with_links(account, link, now=now)},
         (mail,),
         public=False,
-        events=(SecurityEvent(account.id, "password-reset-asked"),),
+        events=(SecurityEvent(account.id, SecurityKind.PASSWORD_RESET_ASKED),),
     )
 
 
@@ -37,7 +37,7 @@ def reset(account: Account, hashed: str, password: str, told: SendMail, now: dat
         },
         (told,),
         public=False,
-        events=(SecurityEvent(account.id, "password-reset"),),
+        events=(SecurityEvent(account.id, SecurityKind.PASSWORD_RESET),),
     )
 
 
@@ -45,7 +45,7 @@ def change(account: Account, before: str | None, password: str, told: SendMail, 
     """Replace the password `before`, which the owner has just given. Raises 409 `changed-meanwhile`."""
     if account.password != before:
         raise Conflict("changed-meanwhile", "Your password was changed at the same time", "Look who it was.")
-    kind = "password-changed" if before is not None else "password-set"
+    kind = SecurityKind.PASSWORD_CHANGED if before is not None else SecurityKind.PASSWORD_SET
     return Change(
         {
             "password": password,

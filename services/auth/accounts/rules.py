@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
-from services.auth.domain import SCHEMA, Account, Change, Identity, Link, SecurityEvent
+from services.auth.domain import SCHEMA, Account, Change, Identity, Link, SecurityEvent, SecurityKind
 from services.auth.tokens import same
 from shared.contracts.auth import UserRegistered, UserVerified
 from shared.contracts.envelope import Message
@@ -183,7 +183,7 @@ def verify_by_product(account: Account, now: datetime) -> Change | None:
 
 
 def _verified(account: Account, method: str) -> tuple[SecurityEvent, ...]:
-    return (SecurityEvent(account.id, "email-verified", {"method": method}),)
+    return (SecurityEvent(account.id, SecurityKind.EMAIL_VERIFIED, {"method": method}),)
 
 
 def _used(links: tuple[Link, ...], now: datetime) -> list[dict[str, Any]]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 
-from services.auth.domain import Account, Change, Enrolment, SecondFactor, SecurityEvent
+from services.auth.domain import Account, Change, Enrolment, SecondFactor, SecurityEvent, SecurityKind
 from services.auth.factors.codes import match, recovery_digest
 from services.auth.tokens import same
 from shared.contracts.auth import TwoFactorChanged
@@ -44,7 +44,7 @@ def confirm(
     return Change(
         {"two_factor": True, "second_factor": factor, "enrolment": None},
         (*_told(account, on=True), notice),
-        events=(SecurityEvent(account.id, "two-factor-on", {"method": "code"}),),
+        events=(SecurityEvent(account.id, SecurityKind.TWO_FACTOR_ON, {"method": "code"}),),
     )
 
 
@@ -73,7 +73,7 @@ def use_recovery_code(account: Account, code: str, now: datetime, notice: Messag
         {f"second_factor.recovery.{position}.used_at": now},
         (notice,),
         public=False,
-        events=(SecurityEvent(account.id, "recovery-code-used", {"left": str(left)}),),
+        events=(SecurityEvent(account.id, SecurityKind.RECOVERY_CODE_USED, {"left": str(left)}),),
     )
 
 
@@ -82,7 +82,7 @@ def disable(account: Account, used: Change, notice: Message) -> Change:
     return Change(
         {"two_factor": False, "second_factor": None, "enrolment": None},
         (*_told(account, on=False), *used.messages, notice),
-        events=(*used.events, SecurityEvent(account.id, "two-factor-off", {"method": "code"})),
+        events=(*used.events, SecurityEvent(account.id, SecurityKind.TWO_FACTOR_OFF, {"method": "code"})),
     )
 
 
@@ -95,14 +95,14 @@ def remove(account: Account, notice: Message, now: datetime) -> Change:
     return Change(
         {"two_factor": False, "second_factor": None, "enrolment": None, "sessions_valid_from": now},
         (*_told(account, on=False), notice),
-        events=(SecurityEvent(account.id, "two-factor-off", {"method": "operator"}),),
+        events=(SecurityEvent(account.id, SecurityKind.TWO_FACTOR_OFF, {"method": "operator"}),),
     )
 
 
 def renew(account: Account, used: Change, recovery_codes: Sequence[str], notice: Message) -> Change:
     """Other recovery codes; the old ones work no more."""
     fields = {**used.fields, "second_factor.recovery": stored_codes(account.id, recovery_codes)}
-    event = SecurityEvent(account.id, "recovery-codes-renewed")
+    event = SecurityEvent(account.id, SecurityKind.RECOVERY_CODES_RENEWED)
     return Change(fields, (*used.messages, notice), public=False, events=(*used.events, event))
 
 

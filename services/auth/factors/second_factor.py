@@ -8,7 +8,7 @@ import structlog
 
 from services.auth.accounts.mails import Mails
 from services.auth.accounts.store import Users
-from services.auth.domain import SECOND_FACTOR, Account, Cause, Change
+from services.auth.domain import SECOND_FACTOR, Account, Cause, Change, SecurityKind
 from services.auth.factors import codes, rules
 from services.auth.security.tally import Tally
 from shared.contracts.envelope import Message
@@ -18,7 +18,6 @@ from shared.plumbing.sealing import Sealer
 
 log = structlog.get_logger()
 
-REFUSED = "code-refused"
 BY_CODE = ("otp", SECOND_FACTOR)
 """The ways (RFC 8176) that a code of either kind adds: a one-time password, and that there are two factors now."""
 
@@ -120,7 +119,7 @@ class SecondFactors:
             await self._users.change(user_id, decide, cause)
         except Problem as problem:
             if problem.slug in ("code-wrong", "code-used"):
-                self._tally.note(user_id, REFUSED, cause)
+                self._tally.note(user_id, SecurityKind.CODE_REFUSED, cause)
                 log.info("code_refused", user_id=user_id, slug=problem.slug)
             raise
 

@@ -6,7 +6,7 @@ An identity belongs to one account: the unique index says so, whatever two log-i
 from collections.abc import Sequence
 from datetime import datetime
 
-from services.auth.domain import SECOND_FACTOR, Account, Change, Identity, SecurityEvent
+from services.auth.domain import SECOND_FACTOR, Account, Change, Identity, SecurityEvent, SecurityKind
 from shared.contracts.auth import TwoFactorChanged
 from shared.contracts.envelope import Message
 from shared.plumbing.errors import Conflict, Forbidden, NotFound, Unauthorized
@@ -33,7 +33,9 @@ def vouch(account: Account, identity_id: str | None, fields: dict[str, object]) 
         return change
     told: tuple[Message, ...] = (TwoFactorChanged(user_id=account.id, enabled=after),)
     how = "address-undone" if "two_factor" in fields else "product"
-    event = SecurityEvent(account.id, "two-factor-on" if after else "two-factor-off", {"method": how})
+    event = SecurityEvent(
+        account.id, SecurityKind.TWO_FACTOR_ON if after else SecurityKind.TWO_FACTOR_OFF, {"method": how}
+    )
     return Change(change.fields, told, events=(event,))
 
 
@@ -52,7 +54,7 @@ def add(account: Account, identity: Identity, now: datetime) -> Change | None:
     return Change(
         {"identities": identities, "identities_changed_at": now},
         public=False,
-        events=(SecurityEvent(account.id, "product-account-added", {"provider": identity.provider}),),
+        events=(SecurityEvent(account.id, SecurityKind.PRODUCT_ACCOUNT_ADDED, {"provider": identity.provider}),),
     )
 
 
@@ -89,7 +91,7 @@ def remove(account: Account, identity_id: str, now: datetime, *, passwords: bool
     }
     kept = None if account.vouched_by == identity_id else account.vouched_by
     change = vouch(account, kept, fields)
-    removed = SecurityEvent(account.id, "product-account-removed", {"provider": gone.provider})
+    removed = SecurityEvent(account.id, SecurityKind.PRODUCT_ACCOUNT_REMOVED, {"provider": gone.provider})
     return Change(change.fields, change.messages, change.public, (*change.events, removed))
 
 

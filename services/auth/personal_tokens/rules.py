@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Literal, get_args
 
-from services.auth.domain import Account, Change, PersonalToken, SecurityEvent
+from services.auth.domain import Account, Change, PersonalToken, SecurityEvent, SecurityKind
 from shared.contracts.envelope import Message
 from shared.plumbing.errors import Conflict, NotFound, Unauthorized
 
@@ -28,7 +28,9 @@ def add(account: Account, token: PersonalToken, notice: Message, now: datetime) 
     kept = [one for one in standing(account) if one.expires_at > now]
     if len(kept) >= MOST:
         raise Conflict("too-many-personal-tokens", "You have as many tokens as you can", "Revoke one first.", most=MOST)
-    event = SecurityEvent(account.id, "personal-token-made", {"name": token.name, "scopes": " ".join(token.scopes)})
+    event = SecurityEvent(
+        account.id, SecurityKind.PERSONAL_TOKEN_MADE, {"name": token.name, "scopes": " ".join(token.scopes)}
+    )
     return Change(_stored([*kept, token]), (notice,), public=False, events=(event,))
 
 
@@ -38,7 +40,7 @@ def revoke(account: Account, token_id: str) -> Change:
     if gone is None:
         raise NotFound("personal-token-not-found", "You have no such token")
     kept = [one for one in account.personal_tokens if one.id != token_id]
-    event = SecurityEvent(account.id, "personal-token-revoked", {"name": gone.name})
+    event = SecurityEvent(account.id, SecurityKind.PERSONAL_TOKEN_REVOKED, {"name": gone.name})
     return Change(_stored(kept), public=False, events=(event,))
 
 

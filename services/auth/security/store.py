@@ -6,7 +6,7 @@ from typing import TypeVar
 
 from pymongo import IndexModel, UpdateOne
 
-from services.auth.domain import Cause, SecurityEvent
+from services.auth.domain import Cause, SecurityEvent, SecurityKind
 from services.auth.tokens import new_id
 from shared.plumbing.clock import Clock
 from shared.plumbing.mongo import Database, Document, DriverSession
@@ -61,7 +61,7 @@ class SecurityLog:
         if documents:
             await self._events.insert_many(documents, session=session)
 
-    async def count(self, found: Mapping[tuple[str, str], tuple[int, Cause]]) -> None:
+    async def count(self, found: Mapping[tuple[str, SecurityKind], tuple[int, Cause]]) -> None:
         """Add to how often something happened to a user in this hour (user id and kind; how often, the newest cause).
 
         One document an hour, however often: whoever knocks at a door a million times fills one line.

@@ -7,7 +7,7 @@ import asyncio
 
 import structlog
 
-from services.auth.domain import Cause
+from services.auth.domain import Cause, SecurityKind
 from services.auth.security.store import SecurityLog
 
 log = structlog.get_logger()
@@ -21,9 +21,9 @@ class Tally:
 
     def __init__(self, security: SecurityLog) -> None:
         self._security = security
-        self._counts: dict[tuple[str, str], tuple[int, Cause]] = {}
+        self._counts: dict[tuple[str, SecurityKind], tuple[int, Cause]] = {}
 
-    def note(self, user_id: str, kind: str, cause: Cause) -> None:
+    def note(self, user_id: str, kind: SecurityKind, cause: Cause) -> None:
         """Count one. Beyond ten thousand accounts in two seconds, further ones are not counted."""
         times = self._counts.get((user_id, kind), (0, cause))[0]
         if times or len(self._counts) < _MOST:

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Self
 
+from services.auth.domain import SecurityKind
 from services.auth.views import Told
 from shared.plumbing.mongo import Document
 
@@ -11,9 +12,10 @@ from shared.plumbing.mongo import Document
 class SecurityRow(Told):
     id: str
     at: datetime
-    kind: str
-    """A stable name. Clients meet kinds that they do not know, and show them as they are."""
+    kind: SecurityKind | str
+    """A stable name. A newer release may have written one that is not listed; clients show it as it is."""
     details: Mapping[str, str]
+    """Names and ids. Every kind about a workspace has its `workspace_id` and, as `workspace`, its name at that time."""
     network: str
     """Where it came from: an IPv4 address, or the /64 of an IPv6 one.
 

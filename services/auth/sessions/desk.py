@@ -9,7 +9,7 @@ from services.auth.accounts.accounts import refuse_unverified
 from services.auth.accounts.mails import Mails
 from services.auth.accounts.store import Users
 from services.auth.accounts.views import User
-from services.auth.domain import SECOND_FACTOR, Account, Change, PersonalToken, SecurityEvent
+from services.auth.domain import SECOND_FACTOR, Account, Change, PersonalToken, SecurityEvent, SecurityKind
 from services.auth.factors.challenges import Challenges
 from services.auth.login.rules import vouch
 from services.auth.sessions.keyring import Keyring
@@ -100,7 +100,7 @@ class Desk:
 
         def decide(account: Account) -> Change:
             notice = self._mails.security_notice(account, "refresh-reused", self._clock.now())
-            return Change({}, (notice,), public=False, events=(SecurityEvent(user_id, "refresh-reused"),))
+            return Change({}, (notice,), public=False, events=(SecurityEvent(user_id, SecurityKind.REFRESH_REUSED),))
 
         if await self._users.by_id(user_id, standing=True) is not None:
             await self._users.change(user_id, decide, cause(request))

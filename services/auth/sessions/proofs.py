@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import structlog
 
-from services.auth.accounts.accounts import LOG_IN_REFUSED, refuse_unverified
+from services.auth.accounts.accounts import refuse_unverified
 from services.auth.accounts.passwords import Passwords
 from services.auth.accounts.store import Users
-from services.auth.domain import Account, Cause
+from services.auth.domain import Account, Cause, SecurityKind
 from services.auth.factors.challenges import Challenge, challenge_ended
 from services.auth.factors.second_factor import BY_CODE, Proof, SecondFactors
 from services.auth.security.tally import Tally
@@ -68,6 +68,6 @@ class Proofs:
                 "password-not-set", "Your account has no password", "Log in once more at the product.", step_up=ways
             )
         if not await self._passwords.verify(account.password, given.password or ""):
-            self._tally.note(account.id, LOG_IN_REFUSED, cause)
+            self._tally.note(account.id, SecurityKind.LOG_IN_REFUSED, cause)
             raise Forbidden("password-wrong", "This is not your password")
         return ("pwd",)

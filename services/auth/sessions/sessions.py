@@ -8,7 +8,7 @@ from typing import Literal
 import structlog
 from pydantic import Field
 
-from services.auth.domain import SECOND_FACTOR, Account, Cause, Change, SecurityEvent, Stored
+from services.auth.domain import SECOND_FACTOR, Account, Cause, Change, SecurityEvent, SecurityKind, Stored
 from services.auth.sessions.store import SessionStore
 from services.auth.tokens import RefreshToken, new_id
 from shared.plumbing.clock import Clock
@@ -93,7 +93,9 @@ class Sessions:
             "expires_at": now + self._life,
             "ended_at": None,
         }
-        opened = SecurityEvent(account.id, "session-opened", {"session_id": session_id, "client": device.client})
+        opened = SecurityEvent(
+            account.id, SecurityKind.SESSION_OPENED, {"session_id": session_id, "client": device.client}
+        )
         await self._store.insert(document, opened, cause)
         return Session.model_validate(document)
 
@@ -168,18 +170,18 @@ class Sessions:
 
 def ended_everywhere(user_id: str, now: datetime) -> Change:
     """Nothing that was handed out before this moment is carried on: no session, no personal access token."""
-    event = SecurityEvent(user_id, "logged-out-everywhere")
+    event = SecurityEvent(user_id, SecurityKind.LOGGED_OUT_EVERYWHERE)
     return Change({"sessions_valid_from": now, "personal_tokens": []}, public=False, events=(event,))
 
 
 def ended_elsewhere(user_id: str) -> Change:
     """For the log: all sessions but one have ended."""
-    return Change(public=False, events=(SecurityEvent(user_id, "logged-out-elsewhere"),))
+    return Change(public=False, events=(SecurityEvent(user_id, SecurityKind.LOGGED_OUT_ELSEWHERE),))
 
 
 def _ended(because: str) -> Callable[[Document], SecurityEvent]:
     return lambda ended: SecurityEvent(
-        ended["user_id"], "session-ended", {"session_id": ended["_id"], "because": because}
+        ended["user_id"], SecurityKind.SESSION_ENDED, {"session_id": ended["_id"], "because": because}
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from services.auth.domain import Account, Change
+from services.auth.domain import Account, Change, SecurityKind
 from services.auth.tokens import same
 from services.auth.workspaces.invite import Invite
 from services.auth.workspaces.lifecycle import refuse_if_archived
@@ -88,8 +88,8 @@ def accept(workspace: Workspace, hashed: str, account: Account, now: datetime) -
     return with_members(
         workspace,
         [*workspace.members, Member(user_id=account.id, role=found.role)],
-        told_of(workspace, "workspace-joined", account.id, role=found.role, invited_by=found.invited_by),
-        told_of(workspace, "workspace-invite-accepted", found.invited_by, by=account.id),
+        told_of(workspace, SecurityKind.WORKSPACE_JOINED, account.id, role=found.role, invited_by=found.invited_by),
+        told_of(workspace, SecurityKind.WORKSPACE_INVITE_ACCEPTED, found.invited_by, by=account.id),
         invites=_documents([*waiting, *used[1 - _USED_KEPT :], stub]),
     )
 

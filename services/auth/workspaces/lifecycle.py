@@ -6,7 +6,7 @@ can be deleted, so that nobody ends a team's add-ons by one wrong click.
 
 from datetime import datetime
 
-from services.auth.domain import Change, SecurityEvent
+from services.auth.domain import Change, SecurityEvent, SecurityKind
 from services.auth.workspaces.rules import Workspace, owning, role_of_member, told_of, with_members
 from shared.contracts.auth import Role
 from shared.plumbing.errors import Conflict
@@ -25,7 +25,7 @@ def transfer(workspace: Workspace, actor_id: str, user_id: str) -> Change:
     members = [
         member.model_copy(update={"role": roles.get(member.user_id or "", member.role)}) for member in workspace.members
     ]
-    kind = "workspace-ownership-transferred"
+    kind = SecurityKind.WORKSPACE_OWNERSHIP_TRANSFERRED
     told = [told_of(workspace, kind, one, **{"from": actor_id, "to": user_id}) for one in roles]
     return with_members(workspace, members, *told)
 
@@ -35,7 +35,7 @@ def archive(workspace: Workspace, actor_id: str, now: datetime) -> Change | None
     owning(workspace, actor_id)
     if not workspace.active:
         return None
-    events = _owners_told(workspace, "workspace-archived", actor_id)
+    events = _owners_told(workspace, SecurityKind.WORKSPACE_ARCHIVED, actor_id)
     return Change({"active": False, "archived_at": now}, events=events)
 
 
@@ -44,7 +44,7 @@ def restore(workspace: Workspace, actor_id: str) -> Change | None:
     owning(workspace, actor_id)
     if workspace.active:
         return None
-    events = _owners_told(workspace, "workspace-restored", actor_id)
+    events = _owners_told(workspace, SecurityKind.WORKSPACE_RESTORED, actor_id)
     return Change({"active": True, "archived_at": None}, events=events)
 
 
@@ -57,7 +57,7 @@ def delete(workspace: Workspace, actor_id: str, now: datetime) -> Change:
     if workspace.active:
         raise Conflict("workspace-not-archived", "Archive the workspace first", "Deleting cannot be undone.")
     fields = {"name": "", "members": [], "invites": [], "deleted_at": now}
-    return Change(fields, events=_owners_told(workspace, "workspace-deleted", actor_id))
+    return Change(fields, events=_owners_told(workspace, SecurityKind.WORKSPACE_DELETED, actor_id))
 
 
 def refuse_if_archived(workspace: Workspace) -> None:
@@ -66,6 +66,6 @@ def refuse_if_archived(workspace: Workspace) -> None:
         raise Conflict("workspace-archived", "This workspace is archived", "An owner can restore it.")
 
 
-def _owners_told(workspace: Workspace, kind: str, actor_id: str) -> tuple[SecurityEvent, ...]:
+def _owners_told(workspace: Workspace, kind: SecurityKind, actor_id: str) -> tuple[SecurityEvent, ...]:
     owners = [one.user_id for one in workspace.members if one.role is Role.OWNER and one.user_id is not None]
     return tuple(told_of(workspace, kind, one, by=actor_id) for one in owners)

@@ -6,7 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
-from services.auth.domain import SCHEMA, Change, SecurityEvent, Stored
+from services.auth.domain import SCHEMA, Change, SecurityEvent, SecurityKind, Stored
 from services.auth.workspaces.invite import Invite
 from shared.contracts.auth import Plan, Role, WorkspaceAdmin, WorkspaceChanged
 from shared.plumbing.errors import Conflict, Forbidden, NotFound
@@ -133,7 +133,7 @@ def change_role(workspace: Workspace, actor_id: str, user_id: str, role: Role) -
         raise Forbidden("not-owner", "Only an owner makes and unmakes owners")
     if before is role:
         return None
-    told = told_of(workspace, "workspace-role-changed", user_id, role=role, by=actor_id)
+    told = told_of(workspace, SecurityKind.WORKSPACE_ROLE_CHANGED, user_id, role=role, by=actor_id)
     return with_members(
         workspace,
         [
@@ -166,12 +166,12 @@ def remove(workspace: Workspace, actor_id: str, user_id: str) -> Change:
     if actor_id == user_id:
         membership(workspace, actor_id)
         refuse_if_pushed(workspace)
-        told = told_of(workspace, "workspace-left", user_id)
+        told = told_of(workspace, SecurityKind.WORKSPACE_LEFT, user_id)
     else:
         actor = managing(workspace, actor_id)
         if role_of_member(workspace, user_id) is Role.OWNER and actor is not Role.OWNER:
             raise Forbidden("not-owner", "Only an owner removes an owner")
-        told = told_of(workspace, "workspace-removed-from", user_id, by=actor_id)
+        told = told_of(workspace, SecurityKind.WORKSPACE_REMOVED_FROM, user_id, by=actor_id)
     return with_members(workspace, [member for member in workspace.members if member.user_id != user_id], told)
 
 
@@ -183,7 +183,7 @@ def role_of_member(workspace: Workspace, user_id: str) -> Role:
     return role
 
 
-def told_of(workspace: Workspace, kind: str, user_id: str, **details: str) -> SecurityEvent:
+def told_of(workspace: Workspace, kind: SecurityKind, user_id: str, **details: str) -> SecurityEvent:
     """An entry of somebody's security log about this workspace."""
     return SecurityEvent(user_id, kind, {"workspace_id": workspace.id, "workspace": workspace.name, **details})
 

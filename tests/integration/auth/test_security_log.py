@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pymongo.errors import AutoReconnect
 
-from services.auth.domain import Cause
+from services.auth.domain import Cause, SecurityKind
 from services.auth.security.store import SecurityLog
 from services.auth.security.tally import Tally
 from tests.integration.auth.conftest import API, PASSWORD, Auth, Session, session_of, slug
@@ -75,6 +75,30 @@ async def test_the_owner_reads_what_happened_the_newest_first(auth: Auth) -> Non
     assert len(rows[2]["user_agent"]) == 200
 
 
+async def test_what_a_newer_release_has_written_is_shown_as_it_is(auth: Auth) -> None:
+    ada = await auth.person(EMAIL)
+    await auth.database["security_events"].update_many({"kind": "email-verified"}, {"$set": {"kind": "newer-than-we"}})
+    assert {row["kind"] for row in (await shown(auth, ada))["items"]} == {"session-opened", "newer-than-we"}
+
+
+async def test_what_happened_in_a_workspace_is_told_with_its_name_of_then(auth: Auth) -> None:
+    ada, bob = await auth.person(EMAIL), await auth.person("bob@example.com")
+    workspace_id = (await create(auth, ada, name="Acme"))["id"]
+    token = await invited(auth, ada, workspace_id, "bob@example.com")
+    await auth.http.post(f"{API}/invites/accept", json={"token": token}, headers=bob.headers)
+    here = f"{WORKSPACES}/{workspace_id}"
+    await auth.http.patch(here, json={"name": "Zenith"}, headers=ada.headers)
+    await auth.http.delete(f"{here}/members/{bob.user_id}", headers=ada.headers)
+
+    async def told(who: Session) -> list[tuple[str, str]]:
+        rows = [row for row in (await shown(auth, who))["items"] if "workspace" in row["kind"]]
+        assert {row["details"]["workspace_id"] for row in rows} == {workspace_id}
+        return [(row["kind"], row["details"]["workspace"]) for row in rows]
+
+    assert await told(ada) == [("workspace-invite-accepted", "Acme")]
+    assert await told(bob) == [("workspace-removed-from", "Zenith"), ("workspace-joined", "Acme")]
+
+
 async def test_it_is_read_in_pages_without_gap_or_repetition(auth: Auth) -> None:
     ada = await auth.person(EMAIL)
     for _ in range(6):
@@ -111,7 +135,7 @@ async def test_a_thousand_refused_log_ins_fill_one_line(auth: Auth) -> None:
     tally = Tally(SecurityLog(auth.database, auth.service.clock))
     for _ in range(3):
         for _ in range(300):
-            tally.note(ada.user_id, "log-in-refused", cause)
+            tally.note(ada.user_id, SecurityKind.LOG_IN_REFUSED, cause)
         await tally.flush()
     rows = [row for row in (await shown(auth, ada))["items"] if row["kind"] == "log-in-refused"]
     assert [(row["count"], row["network"]) for row in rows] == [(900, "198.51.100.9")]
@@ -131,7 +155,7 @@ async def test_a_refused_log_in_reaches_the_log_and_that_of_a_stranger_none(auth
 async def test_counts_survive_a_database_that_is_away(auth: Auth, monkeypatch: pytest.MonkeyPatch) -> None:
     security = SecurityLog(auth.database, auth.service.clock)
     tally = Tally(security)
-    tally.note("a" * 24, "log-in-refused", Cause("c1"))
+    tally.note("a" * 24, SecurityKind.LOG_IN_REFUSED, Cause("c1"))
     with monkeypatch.context() as broken:
 
         async def fail(*_: object) -> None:
@@ -140,7 +164,7 @@ async def test_counts_survive_a_database_that_is_away(auth: Auth, monkeypatch: p
         broken.setattr(security, "count", fail)
         with pytest.raises(AutoReconnect):
             await tally.flush()
-    tally.note("a" * 24, "log-in-refused", Cause("c2"))
+    tally.note("a" * 24, SecurityKind.LOG_IN_REFUSED, Cause("c2"))
     await tally.flush()
     (document,) = await auth.database["security_events"].find({"kind": "log-in-refused"}).to_list()
     assert (document["count"], document["correlation_id"]) == (2, "c2")

@@ -1,4 +1,4 @@
-import type { Action, Blocker, FailureReason, Role, Side, State, WaitingFor } from "../src/api/types";
+import type { Action, Blocker, FailureReason, Role, SecurityKind, Side, State, WaitingFor } from "../src/api/types";
 import { list, number } from "../src/text/format";
 
 type All<K extends string, V = string> = Record<K, V>;
@@ -483,6 +483,8 @@ export const en = {
     currentPassword: "Present password",
     newPassword: "New password",
     changePassword: "Change the password",
+    setPassword: "Set a password",
+    noPassword: "A password, to log in without your product",
     passwordChanged: "Changed. All other sessions have ended.",
     twoFactor: "Two-factor authentication",
     twoFactorOn: "On. Every workspace can be chosen.",
@@ -560,7 +562,6 @@ export const en = {
     "session-opened": "Logged in",
     "session-ended": "A session has ended",
     "log-in-refused": "A log-in was refused",
-    "password-wrong": "A wrong password was given",
     "code-refused": "A wrong code was given",
     "logged-out-everywhere": "Logged out everywhere",
     "logged-out-elsewhere": "All other sessions were ended",
@@ -590,7 +591,7 @@ export const en = {
     "workspace-removed-from": "You were removed from a workspace",
     "workspace-role-changed": "Your role in a workspace was changed",
     "workspace-ownership-transferred": "A workspace has another owner",
-  } as Record<string, string>,
+  } satisfies All<SecurityKind>,
   stepUp: {
     title: "Is it you?",
     why: "What you are about to do could endanger your account, so please show once more that it is you.",

@@ -20,6 +20,7 @@ export type ProductAccountRow = A["ProductAccountRow"];
 export type SessionRow = A["SessionRow"];
 export type PersonalTokenRow = A["PersonalTokenRow"];
 export type SecurityRow = A["SecurityRow"];
+export type SecurityKind = A["SecurityKind"];
 export type Enrolling = A["Enrolling"];
 export type WorkspaceView = A["WorkspaceView"];
 export type MemberRow = A["MemberRow"];

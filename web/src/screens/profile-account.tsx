@@ -14,7 +14,7 @@ export function AccountSection({ user }: { user: User }) {
       <h2>{text.profile.you}</h2>
       <Name user={user} />
       <Address user={user} />
-      {options.data?.local_accounts && <Password />}
+      {options.data?.local_accounts && <Password had={user.has_password} />}
     </section>
   );
 }
@@ -52,26 +52,32 @@ function Address({ user }: { user: User }) {
   );
 }
 
-function Password() {
+function Password({ had }: { had: boolean }) {
   const [present, setPresent] = useState("");
   const [wanted, setWanted] = useState("");
   const changing = useAction(async () => {
-    const body = { new_password: wanted, ...(present ? { current_password: present } : {}) };
+    const body = { new_password: wanted, ...(had ? { current_password: present } : {}) };
     await take(api.PUT("/api/auth/v1/me/password", { body }));
+    know(await take(api.GET("/api/auth/v1/me")));
     setPresent("");
     setWanted("");
   });
   return (
-    <Form doing={changing} button={text.profile.changePassword} said={text.profile.passwordChanged}>
-      <h3>{text.profile.password}</h3>
-      <PasswordField
-        label={text.profile.currentPassword}
-        name="current_password"
-        required={false}
-        value={present}
-        onInput={setPresent}
-        errors={changing.problem?.fields}
-      />
+    <Form
+      doing={changing}
+      button={had ? text.profile.changePassword : text.profile.setPassword}
+      said={text.profile.passwordChanged}
+    >
+      <h3>{had ? text.profile.password : text.profile.noPassword}</h3>
+      {had && (
+        <PasswordField
+          label={text.profile.currentPassword}
+          name="current_password"
+          value={present}
+          onInput={setPresent}
+          errors={changing.problem?.fields}
+        />
+      )}
       <PasswordField
         fresh
         label={text.profile.newPassword}

@@ -2,7 +2,7 @@ import { useState } from "preact/hooks";
 import { useLocation } from "wouter-preact";
 import { api, take } from "../api/client";
 import { forget } from "../api/session";
-import type { AccountDeletion, SecurityRow } from "../api/types";
+import type { AccountDeletion, SecurityKind, SecurityRow } from "../api/types";
 import { page, useAction, usePages, useQuery } from "../hooks";
 import { text } from "../text";
 import { Button, Card, Confirm, Empty, Field, Listed, Loaded, Moment, Note, Refusal } from "../ui";
@@ -32,7 +32,8 @@ function LogRow({ one }: { one: SecurityRow }) {
   return (
     <li>
       <p>
-        {text.events[one.kind] ?? one.kind}
+        {text.events[one.kind as SecurityKind] ?? one.kind}
+        {one.details.workspace && <span dir="auto"> · {one.details.workspace}</span>}
         {one.count > 1 && <span class="soft"> · {text.profile.times(one.count)}</span>}
       </p>
       <p class="small soft agent">

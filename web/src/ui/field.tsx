@@ -75,7 +75,7 @@ export function EmailField({ label = text.login.email, autocomplete = "email", .
   return <Field {...given} label={label} name="email" type="email" autocomplete={autocomplete} required />;
 }
 
-type SecretProps = Pick<FieldProps, "value" | "onInput" | "errors" | "name" | "required"> & { label?: string };
+type SecretProps = Pick<FieldProps, "value" | "onInput" | "errors" | "name"> & { label?: string };
 
 /** The present password, or a `fresh` one that is to be it. */
 export function PasswordField({ fresh, label = text.login.password, ...given }: SecretProps & { fresh?: boolean }) {

@@ -104,8 +104,10 @@ class StateRelay:
             try:
                 documents = await self._collection.find({"_id": {"$in": batch}}, self._fields).to_list()
                 await self._send(documents)
-            except Exception as exc:  # noqa: BLE001 - the marks are still in the documents for the sweeper
+            except Exception as exc:  # noqa: BLE001 - the next round tries again
                 log.warning("state_dispatch_failed", collection=self._collection.name, error=type(exc).__name__)
+                # Not all of them have a mark for the sweeper: what is sent again because it came late has none.
+                self.mark(batch)
                 await asyncio.sleep(SWEEP_SECONDS)
 
     async def sweep(self) -> None:

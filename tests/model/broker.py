@@ -21,12 +21,15 @@ class Broker:
     committed: dict[str, int] = field(default_factory=dict)
     owner: dict[str, str] = field(default_factory=dict)
     """Which process a topic is assigned to."""
+    sender_lives: dict[tuple[str, bytes], Callable[[], bool]] = field(default_factory=dict)
+    """Of the newest record of a key: whether its sender lives, who would send again if an older version came last."""
     _news: dict[str, asyncio.Event] = field(default_factory=dict)
 
     def log(self, topic: str) -> list[RawRecord]:
         return self.topics.setdefault(topic, [])
 
-    def append(self, record: Record) -> None:
+    def append(self, record: Record, sender_lives: Callable[[], bool] = lambda: True) -> None:
+        self.sender_lives[record.topic, record.key] = sender_lives
         log = self.log(record.topic)
         log.append(_as_read(record, len(log)))
         self.news(record.topic).set()
@@ -55,17 +58,20 @@ def _as_read(record: Record, offset: int) -> RawRecord:
 class ModelProducer(Producer):
     """Of one process."""
 
-    def __init__(self, broker: Broker, network: Network, connected: Callable[[], bool]) -> None:
+    def __init__(
+        self, broker: Broker, network: Network, connected: Callable[[], bool], lives: Callable[[], bool] = lambda: True
+    ) -> None:
         self._broker = broker
         self._network = network
         self._connected = connected
+        self._lives = lives
 
     @property
     def connected(self) -> bool:
         return self._connected()
 
     async def send(self, record: Record) -> None:
-        await self._network.reach([lambda: self._broker.append(record)])
+        await self._network.reach([lambda: self._broker.append(record, self._lives)])
 
 
 @dataclass

@@ -95,7 +95,9 @@ class Process:
 
         clock = VirtualClock(loop, clock_error)
         database = cast("mongo.Database", Database(store, Link(self, adversary, "mongo")))
-        producer = ModelProducer(broker, Link(self, adversary, "kafka"), lambda: adversary.reachable("kafka"))
+        producer = ModelProducer(
+            broker, Link(self, adversary, "kafka"), lambda: adversary.reachable("kafka"), lambda: self.alive
+        )
         known = Known(database)
         self.store = InstallationStore(database, Saga(limits), clock)
         outbox = OutboxRelay(self.store.collection, producer, clock, on_sent=self.store.clear_sent)

@@ -16,8 +16,12 @@ WHY = "Until it is confirmed there is no access to the account."
 
 def account_row(screens: Screens, label: str) -> Locator:
     """A product account on *Manage accounts*."""
-    remove = screens.page.get_by_role("button", name=f"Remove {label}", exact=True)
-    return screens.page.get_by_role("listitem").filter(has=remove)
+    return screens.page.get_by_role("listitem").filter(has=remove(screens, label))
+
+
+def remove(screens: Screens, label: str) -> Locator:
+    """Its button, which tells accounts of one product apart by region and address."""
+    return screens.page.get_by_role("button", name=f"Remove {label}")
 
 
 def test_s2_a_product_account_is_created_and_then_logs_in_in_the_browser(
@@ -54,8 +58,8 @@ def test_s3_product_accounts_are_rows_that_are_added_and_removed_in_the_browser(
     screens.menu.get_by_role("link", name="Manage accounts").click()
     screens.shows("Manage accounts")
     expect(account_row(screens, "Globe")).to_contain_text("https://ada.globe.example")
-    screens.button("Remove Globe").click()
-    kept = screens.dialog("Remove Globe?")
+    remove(screens, "Globe").click()
+    kept = screens.dialog("Remove Globe")
     expect(kept).to_contain_text("It is your only way to log in, so it cannot be removed.")
     expect(kept.get_by_role("button", name="Remove")).to_be_disabled()
     kept.get_by_role("button", name="Cancel").click()
@@ -68,8 +72,8 @@ def test_s3_product_accounts_are_rows_that_are_added_and_removed_in_the_browser(
         expect(row).to_contain_text(f"https://ada.{label.lower()}.example")
         expect(row.get_by_text(region, exact=True)).to_be_visible()
 
-    screens.button("Remove Island").click()
-    gone = screens.dialog("Remove Island?")
+    remove(screens, "Island").click()
+    gone = screens.dialog("Remove Island")
     expect(gone).to_contain_text("You can no longer log in with it.")
     gone.get_by_role("button", name="Remove").click()
     screens.is_logged_out()  # all sessions end with it, as was told
@@ -84,8 +88,8 @@ def test_s3_a_removal_ends_the_session_and_says_so_in_the_browser(
     screens.button("Add Island").click()
     visitor.log_in_as(second)
 
-    screens.button("Remove Island").click()
-    gone = screens.dialog("Remove Island?")
+    remove(screens, "Island").click()
+    gone = screens.dialog("Remove Island")
     expect(gone).to_contain_text("All sessions and tokens end, this one too.")
     gone.get_by_role("button", name="Remove").click()
 

@@ -41,7 +41,7 @@ def test_s1_the_sample_product_leads_its_visitor_here_logged_in_in_the_browser(
     screens.page.goto(f"{marketplace.product_url}/login")
     screens.give_to_product(gus)
 
-    screens.link("Add-ons").click()
+    screens.page.get_by_role("link", name="Add-ons").click()
 
     screens.is_logged_in(gus.name)
     screens.is_at("/")

@@ -34,6 +34,20 @@ ALERTS = (
         "Overdue", "max(souk_installations_overdue_seconds) > 120", 2, "page", "No installer worker takes what is due."
     ),
     Alert(
+        "Undecided",
+        "sum by (job, what) (increase(souk_undecided_total[15m])) > 0",
+        1,
+        "page",
+        "A bug of ours, or what a newer release wrote: put off again and again. See `installation_not_…` in the log.",
+    ),
+    Alert(
+        "WaitingLong",
+        "max(souk_installations_oldest_pending_seconds) > 86400",
+        60,
+        "ticket",
+        "Somebody waits for a day: mostly an add-on that is down. `operator installations` says for what.",
+    ),
+    Alert(
         "OutboxOld",
         "max by (job, collection) (souk_outbox_oldest_seconds) > 60",
         2,
@@ -53,6 +67,13 @@ ALERTS = (
         5,
         "page",
         "Records wait for their consumer. Start another worker, or look why its batches fail.",
+    ),
+    Alert(
+        "ConsumerNotStarted",
+        "min by (job, topic) (souk_consumer_started) == 0",
+        5,
+        "page",
+        "Nobody there reads the topic: Kafka is away, or a topic is missing (`topics_missing` in the log).",
     ),
     Alert(
         "DeadLetters",

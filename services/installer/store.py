@@ -17,7 +17,7 @@ from services.installer.saga.decide import Saga
 from services.installer.saga.inputs import CheckSent, Decision, Due, Input, InstallAsked
 from services.installer.storage import updates
 from services.installer.storage.attempt_store import AttemptStore, unreported
-from services.installer.storage.documents import from_document
+from services.installer.storage.documents import read_each
 from services.installer.storage.folding import Folded, fold_each, note_sent
 from services.installer.storage.indexes_store import INDEXES
 from services.installer.storage.parking import park
@@ -35,7 +35,7 @@ from shared.plumbing import failpoints
 from shared.plumbing.batching import GroupCommit
 from shared.plumbing.clock import Clock
 from shared.plumbing.errors import Unavailable
-from shared.plumbing.metrics import CONFLICTS
+from shared.plumbing.metrics import CONFLICTS, UNDECIDED
 from shared.plumbing.mongo import Database, ensure_indexes, insert_new
 from shared.plumbing.outbox import Clearing, clear_pipeline
 
@@ -135,11 +135,15 @@ class InstallationStore(InstallationQueries):
         }
         believe = not any(isinstance(message, Due) for _, message in inputs)  # prolonged leases are not in memory
         for _ in range(ROUNDS):
-            known, remembered = await self._load({one: messages[one] for one in todo}, believe=believe)
+            known, remembered, unreadable = await self._load({one: messages[one] for one in todo}, believe=believe)
+            if unreadable and not isolated:
+                raise unreadable[0][1]
             believe = False
             now = self._clock.now()
             folds, failed = fold_each(known, messages, self._saga.decide, now, isolated=isolated)
+            failed += [one for one, _ in unreadable]
             if failed:
+                UNDECIDED.labels("installations").inc(len(failed))
                 await self.put_off(failed, now + PUT_OFF)
             doubtful = {each.before.id for each in folds if not each.changed and each.before.id in remembered}
             lost = await self._write([each for each in folds if each.before.id not in doubtful], now)
@@ -161,8 +165,9 @@ class InstallationStore(InstallationQueries):
         missing = [one for one in ids if one not in found]
         if missing:
             which = {"_id": {"$in": missing}, "schema": {"$lte": SCHEMA}}
-            for document in await self.collection.find(which).to_list():
-                one = found[document["_id"]] = from_document(document)
+            readable, _ = read_each(await self.collection.find(which).to_list())
+            for one in readable:
+                found[one.id] = one
                 if one.pending:
                     self._recent[one.id] = one
         return found
@@ -208,18 +213,21 @@ class InstallationStore(InstallationQueries):
 
     async def _load(
         self, messages: Mapping[str, Sequence[Input]], *, believe: bool
-    ) -> tuple[list[Installation], set[str]]:
-        """The installations, and the ids of those that come from memory. Parks what a newer release must decide."""
+    ) -> tuple[list[Installation], set[str], list[tuple[str, Exception]]]:
+        """The installations, the ids of those that come from memory, and what cannot be read.
+
+        Parks what a newer release must decide.
+        """
         remembered = {one: self._recent[one] for one in messages if one in self._recent} if believe else {}
         missing = [one for one in messages if one not in remembered]
-        known = list(remembered.values())
-        if missing:
-            for document in await self.collection.find({"_id": {"$in": missing}}).to_list():
-                if document["schema"] <= SCHEMA:
-                    known.append(from_document(document))
-                else:
-                    await self._park(document["_id"], messages[document["_id"]])
-        return known, set(remembered)
+        if not missing:
+            return list(remembered.values()), set(remembered), []
+        documents = await self.collection.find({"_id": {"$in": missing}}).to_list()
+        for document in documents:
+            if document["schema"] > SCHEMA:
+                await self._park(document["_id"], messages[document["_id"]])
+        readable, unreadable = read_each([one for one in documents if one["schema"] <= SCHEMA])
+        return [*remembered.values(), *readable], set(remembered), unreadable
 
     async def _park(self, installation_id: str, messages: Sequence[Input]) -> None:
         parked = [found for message in messages if (found := park(message)) is not None]

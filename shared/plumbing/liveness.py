@@ -10,7 +10,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from shared.plumbing.metrics import CONSUMER_LAG, CONSUMER_LAG_SECONDS, LOOP_LAG
+from shared.plumbing.metrics import CONSUMER_LAG, CONSUMER_LAG_SECONDS, CONSUMER_STARTED, LOOP_LAG
 
 Check = tuple[bool, str]
 
@@ -34,6 +34,7 @@ class ConsumerProgress:
     def check(self) -> Check:
         """Healthy, or what stands still. Uses private names of aiokafka 0.14, which is pinned for that reason."""
         tasks = self.tasks()
+        CONSUMER_STARTED.labels(self.topic).set(bool(tasks))
         if not tasks:
             return True, "not started"  # Kafka is away; restarting the process would not help
         dead = [name for name, task in tasks.items() if task.done()]

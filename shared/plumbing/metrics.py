@@ -41,6 +41,14 @@ OUTBOX_OLDEST = Gauge("souk_outbox_oldest_seconds", "Age of the oldest unsent ev
 STATE_OLDEST = Gauge(
     "souk_state_unsent_oldest_seconds", "Age of the oldest state that is not known to be sent. max", ("collection",)
 )
+UNDECIDED = Counter(
+    "souk_undecided_total", "Documents that a bug, or another release's writing, kept from being decided.", ("what",)
+)
+CONSUMER_STARTED = Gauge(
+    "souk_consumer_started",
+    "1 while the consumer of this topic runs, also if nothing is assigned to it. min",
+    ("topic",),
+)
 CONFLICTS = Counter(
     "souk_conflicts_total",
     "Writes that lost against another process's (compare-and-set), and were decided again.",

@@ -20,6 +20,7 @@ from pymongo.errors import (
     ServerSelectionTimeoutError,
     WTimeoutError,
 )
+from pymongo.read_concern import ReadConcern
 
 Document = dict[str, Any]
 DriverSession = AsyncClientSession
@@ -50,6 +51,11 @@ def connect(url: str, *, app_name: str, server_selection_timeout: float = 5.0) -
         timeoutMS=6000,
         maxPoolSize=50,
     )
+
+
+def as_a_majority_has_it(collection: Collection) -> Collection:
+    """For reading what is told to others then: newer writes may be rolled back, with the primary that has them."""
+    return collection.with_options(read_concern=ReadConcern("majority"))
 
 
 def is_infrastructure_fault(exc: BaseException) -> bool:

@@ -22,7 +22,7 @@ from pymongo import IndexModel, UpdateOne
 from shared.contracts.envelope import Envelope, Message
 from shared.plumbing import failpoints
 from shared.plumbing.clock import Clock
-from shared.plumbing.mongo import Collection, Document
+from shared.plumbing.mongo import Collection, Document, as_a_majority_has_it
 from shared.plumbing.producer import Producer, ProducerUnavailableError
 from shared.plumbing.records import Record, to_record
 
@@ -99,6 +99,7 @@ class OutboxRelay:
         self, collection: Collection, producer: Producer, clock: Clock, *, on_sent: Clear | None = None
     ) -> None:
         self._collection = collection
+        self._settled = as_a_majority_has_it(collection)
         self._producer = producer
         self._clock = clock
         self._on_sent = on_sent or self._clear
@@ -185,7 +186,7 @@ class OutboxRelay:
 
     async def _sweep_once(self, now: datetime) -> bool:
         left = {"outbox_since": {"$type": "date", "$lt": now - LEFT_BEHIND_AFTER}}
-        cursor = self._collection.find(left, {"outbox": 1}).sort("outbox_since", 1).limit(BATCH)
+        cursor = self._settled.find(left, {"outbox": 1}).sort("outbox_since", 1).limit(BATCH)
         found = {
             str(doc["_id"]): {entry["id"]: entry for entry in doc["outbox"]}
             async for doc in cursor

@@ -16,7 +16,7 @@ from pymongo import IndexModel, UpdateOne
 from shared.contracts.envelope import Envelope, StateMessage
 from shared.plumbing.clock import Clock
 from shared.plumbing.metrics import CONFLICTS
-from shared.plumbing.mongo import Collection, Document
+from shared.plumbing.mongo import Collection, Document, as_a_majority_has_it
 from shared.plumbing.outbox import LEFT_BEHIND_AFTER, SWEEP_SECONDS, Clearing, clear_pipeline
 from shared.plumbing.producer import Producer, ProducerUnavailableError
 from shared.plumbing.records import Record, to_record, tombstone
@@ -61,6 +61,7 @@ class StateRelay:
         clearing: Clearing | None = None,
     ) -> None:
         self._collection = collection
+        self._settled = as_a_majority_has_it(collection)
         self._fields = dict.fromkeys(without, 0) or None
         self._clearing = clearing
         self._render = render
@@ -102,7 +103,7 @@ class StateRelay:
             if not self._queued:
                 self._news.clear()
             try:
-                documents = await self._collection.find({"_id": {"$in": batch}}, self._fields).to_list()
+                documents = await self._settled.find({"_id": {"$in": batch}}, self._fields).to_list()
                 await self._send(documents)
             except Exception as exc:  # noqa: BLE001 - the next round tries again
                 log.warning("state_dispatch_failed", collection=self._collection.name, error=type(exc).__name__)
@@ -128,7 +129,7 @@ class StateRelay:
         """Send the state of every document now. Returns how many."""
         count = 0
         batch: list[Document] = []
-        async for document in self._collection.find({}, self._fields):
+        async for document in self._settled.find({}, self._fields):
             batch.append(document)
             if len(batch) == BATCH:
                 count += len(batch) - len(await self._send(batch))
@@ -141,7 +142,7 @@ class StateRelay:
             pass
 
     async def _sweep_once(self, which: Document) -> bool:
-        documents = await self._collection.find(which, self._fields).limit(BATCH).to_list()
+        documents = await self._settled.find(which, self._fields).limit(BATCH).to_list()
         again = await self._send(documents)
         return len(documents) == BATCH and not again
 

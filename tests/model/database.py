@@ -161,6 +161,10 @@ class Collection:
     async def create_indexes(self, indexes: Sequence[IndexModel]) -> None:
         await self._network.reach([lambda: self._store.index(self.name, indexes)])
 
+    def with_options(self, **_: Any) -> Self:
+        """There is one member, so a majority has everything at once."""
+        return self
+
     # --- reading -----------------------------------------------------------------------------------------------------
 
     def find(self, which: Mapping[str, Any] | None = None, fields: Document | None = None, **_: Any) -> Cursor:

@@ -46,6 +46,9 @@ class Caller:
         except (NotCallableError, UnknownKeyError) as exc:
             log.warning("call_not_prepared", installation_id=one.id, error=type(exc).__name__)
             return answers.ours("not-prepared")
+        except Exception as exc:  # noqa: BLE001 - the database, mostly; whatever it was, nothing was sent
+            log.warning("call_not_prepared", installation_id=one.id, error=type(exc).__name__, detail=str(exc)[:200])
+            return answers.ours("not-prepared")
 
         def before_send() -> None:
             if time.monotonic() > send_by:

@@ -44,7 +44,7 @@ class Departures:
         if not gone:
             return
         live = await self._queries.live_in([workspace["_id"] for workspace in gone])
-        decisions = await self._worker.apply([(one, WorkspaceGone()) for one in live])
+        decisions = await self._worker.apply([(one, WorkspaceGone()) for one in live], isolated=True)
         # What a newer release has written is left to its processes, and its workspace to a later round.
         left = {live[one] for one, decision in zip(live, decisions, strict=True) if decision is None}
         for workspace in gone:

@@ -48,7 +48,8 @@ class Rotations:
 
     async def _tell(self, one: Rotation) -> None:
         ids = await self._queries.on_other_keys(one.addon_key, one.kid, BATCH)
-        await self._worker.apply([(found, RedeliveryAsked("key-rotation", kid=one.kid)) for found in ids])
+        asked = [(found, RedeliveryAsked("key-rotation", kid=one.kid)) for found in ids]
+        await self._worker.apply(asked, isolated=True)
         if ids:
             log.info("key_rotation", addon_key=one.addon_key, kid=one.kid, installations=len(ids))
         elif self._clock.now() - one.since > LATECOMERS and not await self._queries.left_on_other_keys(

@@ -4,9 +4,11 @@ What is null is absent in the document. Updates name what they change, down to t
 fields that a newer release has added survive; unknown fields are ignored when reading.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import fields
 from typing import Any
+
+import structlog
 
 from services.installer.domain import (
     Call,
@@ -23,6 +25,8 @@ from shared.contracts.auth import Plan
 from shared.contracts.installer import Cleanup, Outcome, State
 from shared.contracts.reasons import FailureReason, Side, WaitingFor
 from shared.plumbing.mongo import Document
+
+log = structlog.get_logger()
 
 _PARTS: dict[str, type[Any]] = {
     "check": Check,
@@ -149,3 +153,16 @@ def _written(value: Any) -> Any:
     if names is None:
         return value
     return {name: _written(found) for name in names if (found := getattr(value, name)) is not None}
+
+
+def read_each(documents: Sequence[Document]) -> tuple[list[Installation], list[tuple[str, Exception]]]:
+    """One by one: what another release has written in one of them must not keep the others back."""
+    found: list[Installation] = []
+    unreadable: list[tuple[str, Exception]] = []
+    for document in documents:
+        try:
+            found.append(from_document(document))
+        except (ValueError, KeyError, TypeError) as exc:
+            log.exception("installation_not_readable", installation_id=document["_id"])
+            unreadable.append((document["_id"], exc))
+    return found, unreadable

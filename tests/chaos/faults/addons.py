@@ -6,7 +6,7 @@ from functools import partial
 from tests.chaos.faults.kinds import Arena, Kind
 
 SECONDS = 15.0
-OUTAGE_SECONDS = 60.0
+OUTAGE_SECONDS = 120.0
 
 
 async def misbehave(mode: str, seconds: float, arena: Arena) -> str:
@@ -26,5 +26,5 @@ KINDS = (
     Kind("an add-on refuses connections", "addons", partial(misbehave, "down", SECONDS)),
     Kind("an add-on resets connections", "addons", partial(misbehave, "reset", SECONDS)),
     Kind("an add-on answers too late", "addons", partial(misbehave, "late", SECONDS)),
-    Kind("an add-on fails for a minute", "addons", partial(misbehave, "error", OUTAGE_SECONDS), most=5),
+    Kind("an add-on fails for two minutes", "addons", partial(misbehave, "error", OUTAGE_SECONDS), most=5),
 )

@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from unittest.mock import ANY
 
 import pytest
 
@@ -16,6 +17,7 @@ from services.installer.saga.inputs import (
     CallReported,
     Checked,
     Decision,
+    Due,
     Input,
     Lease,
     Result,
@@ -394,6 +396,26 @@ async def test_what_is_parked_under_a_call_does_not_begin_it_once_more(process: 
     older.store._recent.clear()
     await answered(older, [one])
     assert (await raw(older.store, one.id))["due_at"] == LATER
+
+
+async def test_one_that_cannot_be_read_keeps_no_other_back(process: Make, wire: Wire) -> None:
+    """What another release has written, and this one has no word for."""
+    one = await process("p1", start=False)
+    unread, *others = await in_checking(one, 4)
+    await one.store.collection.update_one({"_id": unread.id}, {"$set": {"workspace.plan": "PLATINUM"}})
+    due = {"due_at": datetime.now(UTC) - timedelta(seconds=1)}
+    await one.store.collection.update_many({"_id": {"$in": [each.id for each in (unread, *others)]}}, {"$set": due})
+
+    around = Surroundings()
+    decisions = await one.store.apply([(each.id, Due(around)) for each in (unread, *others)], isolated=True)
+
+    assert decisions[0] is None
+    assert all(each is not None for each in decisions[1:])
+    assert (await raw(one.store, unread.id))["due_at"] > datetime.now(UTC)
+    with pytest.raises(ValueError, match="PLATINUM"):
+        await one.store.apply([(unread.id, Due(around))])
+    another = await process("p2", start=False)
+    assert await another.store.peek([unread.id, others[0].id]) == {others[0].id: ANY}
 
 
 async def test_one_that_cannot_be_decided_keeps_no_other_back(

@@ -7,6 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.chaos.checker import RULES, check
+from tests.chaos.effects import one_call_for_one_cause
 from tests.chaos.evidence import Asked, Evidence, Mail, Shown
 from tests.unit.chaos.good_run import ADA, BAD, ONE, TWO, call, change, document, good, told
 
@@ -262,6 +263,21 @@ def test_every_violation_is_found(spoil: Callable[[Evidence], None], verdict: st
     spoil(evidence)
 
     assert (verdict, rule) in {(one.verdict, one.rule) for one in check(evidence)}
+
+
+def test_a_further_call_now_and_then_has_a_cause_and_one_for_each_installation_has_none() -> None:
+    """What every uninstall does twice was no late INSTALLED of one."""
+    evidence = good()
+    some = [f"{number:024x}" for number in range(100, 200)]
+    evidence.documents += [document(one, workspace_id=one) for one in some]
+    for further, ids in ((False, some[:95]), (True, some[95:])):
+        for one in ids:
+            evidence.calls.append(call(one, "DELETED", 2, 9.0))
+            evidence.calls += [call(one, "INSTALLED", 1, 1.0)] + [call(one, "DELETED", 3, 9.5)] * further
+    assert list(one_call_for_one_cause(evidence)) == []
+
+    evidence.calls += [call(one, "DELETED", 3, 9.5) for one in some[:20]]
+    assert [verdict for verdict, _, _ in one_call_for_one_cause(evidence)] == ["doubled"]
 
 
 def test_every_rule_is_tried() -> None:

@@ -119,6 +119,7 @@ async def test_people_change_their_own_profile(auth: Auth) -> None:
         "locale": "de-CH",
         "verified": True,
         "two_factor": False,
+        "has_password": True,
         "roles": [],
     }
     assert (await auth.http.get(f"{API}/me", headers=ada.headers)).json() == changed.json()

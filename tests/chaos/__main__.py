@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("--rate", type=float, default=3.0, help="installs begun a second, on average")
     parser.add_argument("--faults", type=int, default=50)
     parser.add_argument("--at-least", type=int, default=0, help="faults, and each kind once; else the run is no good")
-    parser.add_argument("--minutes", type=float, default=14, help="after which no fault begins any more")
+    parser.add_argument("--minutes", type=float, default=17, help="after which no fault begins any more")
     parser.add_argument("--only", action="append", default=[], metavar="KIND", help="only faults whose name has this")
     parser.add_argument("--list", action="store_true", help="print the schedule, and run nothing")
     options = parser.parse_args()

@@ -135,13 +135,13 @@ class InstallationStore(InstallationQueries):
         }
         believe = not any(isinstance(message, Due) for _, message in inputs)  # prolonged leases are not in memory
         for _ in range(ROUNDS):
-            known, remembered, unreadable = await self._load({one: messages[one] for one in todo}, believe=believe)
-            if unreadable and not isolated:
-                raise unreadable[0][1]
+            known, remembered, unreadable = await self._load(
+                {one: messages[one] for one in todo}, believe=believe, isolated=isolated
+            )
             believe = False
             now = self._clock.now()
             folds, failed = fold_each(known, messages, self._saga.decide, now, isolated=isolated)
-            failed += [one for one, _ in unreadable]
+            failed += unreadable
             if failed:
                 UNDECIDED.labels("installations").inc(len(failed))
                 await self.put_off(failed, now + PUT_OFF)
@@ -165,7 +165,7 @@ class InstallationStore(InstallationQueries):
         missing = [one for one in ids if one not in found]
         if missing:
             which = {"_id": {"$in": missing}, "schema": {"$lte": SCHEMA}}
-            readable, _ = read_each(await self.collection.find(which).to_list())
+            readable, _ = read_each(await self.collection.find(which).to_list(), isolated=True)
             for one in readable:
                 found[one.id] = one
                 if one.pending:
@@ -212,9 +212,9 @@ class InstallationStore(InstallationQueries):
         return {one: [note_sent(sent)] for one, sent in taken if sent}
 
     async def _load(
-        self, messages: Mapping[str, Sequence[Input]], *, believe: bool
-    ) -> tuple[list[Installation], set[str], list[tuple[str, Exception]]]:
-        """The installations, the ids of those that come from memory, and what cannot be read.
+        self, messages: Mapping[str, Sequence[Input]], *, believe: bool, isolated: bool
+    ) -> tuple[list[Installation], set[str], list[str]]:
+        """The installations, the ids of those that come from memory, and the ids of those that cannot be read.
 
         Parks what a newer release must decide.
         """
@@ -226,7 +226,7 @@ class InstallationStore(InstallationQueries):
         for document in documents:
             if document["schema"] > SCHEMA:
                 await self._park(document["_id"], messages[document["_id"]])
-        readable, unreadable = read_each([one for one in documents if one["schema"] <= SCHEMA])
+        readable, unreadable = read_each([one for one in documents if one["schema"] <= SCHEMA], isolated=isolated)
         return [*remembered.values(), *readable], set(remembered), unreadable
 
     async def _park(self, installation_id: str, messages: Sequence[Input]) -> None:

@@ -1,6 +1,6 @@
 """Rules about effects elsewhere: what add-ons are asked to do, and where events go. See `checker`."""
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from shared.contracts.topics import INSTALLER_INSTALLATIONS
@@ -27,8 +27,8 @@ def one_call_for_one_cause(evidence: Evidence) -> Iterator[Finding]:
     one INSTALLED more of the next generation. (The load asks for no redelivery.) That is seldom; where it is not, calls
     are made without a cause.
     """
-    further = {"INSTALLED": 0, "DELETED": 0}
-    called = {"INSTALLED": 0, "DELETED": 0}
+    called: Counter[str] = Counter()
+    further: Counter[str] = Counter()
     installed = calls_by_installation(evidence, "INSTALLED")
     deleted = calls_by_installation(evidence, "DELETED")
     for documents in by_pair(evidence).values():

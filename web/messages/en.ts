@@ -388,7 +388,6 @@ export const en = {
     linked: "Linked",
     used: "Last used",
     add: (label: string) => `Add ${label}`,
-    which: (label: string, ...more: (string | null | undefined)[]) => [label, ...more.filter(Boolean)].join(", "),
     remove: (label: string) => `Remove ${label}`,
     removeTitle: (label: string) => `Remove ${label}?`,
     removeDetail: "You can no longer log in with it. All sessions and tokens end, this one too.",

@@ -155,14 +155,16 @@ def _written(value: Any) -> Any:
     return {name: _written(found) for name in names if (found := getattr(value, name)) is not None}
 
 
-def read_each(documents: Sequence[Document]) -> tuple[list[Installation], list[tuple[str, Exception]]]:
-    """One by one: what another release has written in one of them must not keep the others back."""
+def read_each(documents: Sequence[Document], *, isolated: bool) -> tuple[list[Installation], list[str]]:
+    """As `from_document`, for many; `isolated`: one that another release made unreadable is logged, its id told."""
     found: list[Installation] = []
-    unreadable: list[tuple[str, Exception]] = []
+    failed: list[str] = []
     for document in documents:
         try:
             found.append(from_document(document))
-        except (ValueError, KeyError, TypeError) as exc:
+        except (ValueError, KeyError, TypeError):
+            if not isolated:
+                raise
             log.exception("installation_not_readable", installation_id=document["_id"])
-            unreadable.append((document["_id"], exc))
-    return found, unreadable
+            failed.append(document["_id"])
+    return found, failed

@@ -59,7 +59,7 @@ def test_s3_product_accounts_are_rows_that_are_added_and_removed_in_the_browser(
     screens.shows("Manage accounts")
     expect(account_row(screens, "Globe")).to_contain_text("https://ada.globe.example")
     remove(screens, "Globe").click()
-    kept = screens.dialog("Remove Globe")
+    kept = screens.dialog("Remove Globe, ca, https://ada.globe.example?")
     expect(kept).to_contain_text("It is your only way to log in, so it cannot be removed.")
     expect(kept.get_by_role("button", name="Remove")).to_be_disabled()
     kept.get_by_role("button", name="Cancel").click()
@@ -73,7 +73,7 @@ def test_s3_product_accounts_are_rows_that_are_added_and_removed_in_the_browser(
         expect(row.get_by_text(region, exact=True)).to_be_visible()
 
     remove(screens, "Island").click()
-    gone = screens.dialog("Remove Island")
+    gone = screens.dialog("Remove Island, is-1, https://ada.island.example?")
     expect(gone).to_contain_text("You can no longer log in with it.")
     gone.get_by_role("button", name="Remove").click()
     screens.is_logged_out()  # all sessions end with it, as was told

@@ -127,7 +127,7 @@ function ProductAccounts() {
   );
 }
 
-const which = (one: ProductAccountRow) => text.accounts.which(one.label, one.region, one.address);
+const which = (one: ProductAccountRow) => [one.label, one.region, one.address].filter(Boolean).join(", ");
 
 function ProductAccount({ one }: { one: ProductAccountRow }) {
   const [asking, setAsking] = useState(false);

@@ -62,15 +62,17 @@ class Marketplace:
         self._access = ""
 
     async def get(self, path: str, **params: str) -> httpx.Response:
-        """Repeats what passes by itself: 429, 502, 503, 504, connections that fail."""
+        """Repeats what passes by itself: 429, 502, 503, 504, connections that fail. A 401 is one with a fresh token."""
+        fresh = False
         while True:
             try:
                 bearer = {"Authorization": f"Bearer {self._access}"} if self._access else {}
                 answer = await self._http.get(NOTIFIER + path, params=params, headers=bearer)
-                if answer.status_code == httpx.codes.UNAUTHORIZED:
+                if answer.status_code == httpx.codes.UNAUTHORIZED and not fresh:
                     exchanged = await self._http.post("/api/auth/v1/sessions/token", json={"token": self._token})
                     if exchanged.status_code not in PASSING:
                         self._access = exchanged.raise_for_status().json()["access_token"]
+                        fresh = True
                         continue
                 elif answer.status_code not in PASSING:
                     return answer
@@ -78,3 +80,4 @@ class Marketplace:
             except httpx.TransportError:
                 pause = 1.0
             await asyncio.sleep(pause)
+            fresh = False

@@ -25,6 +25,7 @@ _SHORT = {topics.INSTALLER_INSTALLATIONS.name: "i", topics.NOTIFIER_NOTICES.name
 
 REPLAYED = 99_999
 """In the place of a partition, for what was set aside and comes late: readers are past its own offset by then."""
+REPLAYED_PARTS = tuple(f"{short}{REPLAYED}" for short in _SHORT.values())
 
 
 def part_name(topic: str, partition: int) -> str:

@@ -11,10 +11,18 @@ from datetime import datetime, timedelta
 from pymongo import IndexModel
 from pymongo.asynchronous.change_stream import AsyncChangeStream
 
-from services.notifier.cursor import REPLAYED, Cursor, part_name
+from services.notifier.cursor import REPLAYED, REPLAYED_PARTS, Cursor, part_name
 from services.notifier.domain import FEED_KEPT
 from shared.contracts.envelope import Envelope, Message
-from shared.plumbing.mongo import Database, Document, ensure_indexes, insert_in_order
+from shared.plumbing.mongo import (
+    Database,
+    Document,
+    DriverSession,
+    ensure_indexes,
+    insert_in_order,
+    insert_new,
+    is_duplicate_key,
+)
 
 # Entries outlive the cursors that may need them, also when a write was held up.
 _MARGIN = timedelta(hours=1)
@@ -28,13 +36,10 @@ def entry(envelope: Envelope[Message], audience: str, now: datetime) -> Document
     position = envelope.position
     if position is None:
         raise ValueError("only a received message has a position")
-    partition, offset = position.partition, position.offset
-    if position.replayed:
-        partition, offset = REPLAYED, int(now.timestamp() * 1_000_000)
     return {
         "_id": f"{position.topic}:{position.partition}:{position.offset}",
-        "part": part_name(position.topic, partition),
-        "offset": offset,
+        "part": part_name(position.topic, REPLAYED if position.replayed else position.partition),
+        "offset": position.offset,
         "audience": audience,
         "event": {
             "id": envelope.id,
@@ -54,9 +59,10 @@ class FeedStore:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._feed = database["feed"]
+        self._ends = database["feed_ends"]
 
     async def prepare(self) -> None:
-        """Create the indexes."""
+        """Create the indexes, and where the ends of what is replayed are kept."""
         await ensure_indexes(
             self._feed,
             [
@@ -70,14 +76,39 @@ class FeedStore:
                 IndexModel([("forget_at", 1)], name="forget", expireAfterSeconds=0),
             ],
         )
+        await insert_new(self._ends, [{"_id": part} for part in REPLAYED_PARTS])
 
     async def append(self, entries: Sequence[Document]) -> list[bool]:
         """Store entries, one partition's in offset order. Tells for each whether it is new."""
         if not entries:
             return []
+        if any(one["part"] in REPLAYED_PARTS for one in entries):  # by whoever replays, one letter after the other
+            return [await self._append_replayed(one) for one in entries]
         # Ordered, else a reader could see an offset before a smaller one, and go past that.
         known = await insert_in_order(self._feed, entries)
         return [index not in known for index in range(len(entries))]
+
+    async def _append_replayed(self, entry: Document) -> bool:
+        """Behind all of its part that anybody can have read, however many replay at this moment."""
+        least = int((entry["forget_at"] - FEED_KEPT).timestamp() * 1_000_000)  # beyond those that are forgotten
+        following = {"$max": [{"$add": [{"$ifNull": ["$offset", 0]}, 1]}, least]}
+
+        async def place(transaction: DriverSession) -> None:
+            # Whoever changes this before the commit is sent back, so entries become visible in the order of offsets.
+            end = await self._ends.find_one_and_update(
+                {"_id": entry["part"]}, [{"$set": {"offset": following}}], return_document=True, session=transaction
+            )
+            offset = least if end is None else end["offset"]
+            await self._feed.insert_one({**entry, "offset": offset}, session=transaction)
+
+        try:
+            async with self._database.client.start_session() as session:
+                await session.with_transaction(place)
+        except Exception as exc:
+            if is_duplicate_key(exc):
+                return False
+            raise
+        return True
 
     async def ends(self) -> dict[str, int]:
         """The newest offset of each partition that has entries."""

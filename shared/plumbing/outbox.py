@@ -156,7 +156,12 @@ class OutboxRelay:
             if not self._producer.connected:
                 await asyncio.sleep(0.2)
                 continue
-            batch = dict(list(self._queued.items())[:BATCH])
+            # What the sweeper is sending waits for its end: newer events must not overtake.
+            free = [(one, entries) for one, entries in self._queued.items() if one not in self._sending]
+            if not free:
+                await asyncio.sleep(0.05)
+                continue
+            batch = dict(free[:BATCH])
             for document_id in batch:
                 del self._queued[document_id]
             if not self._queued:

@@ -69,6 +69,7 @@ class StateRelay:
         self._clock = clock
         self._queued: dict[str, None] = {}
         self._news = asyncio.Event()
+        self._untold: set[str] = set()  # in this round of the sweeper
 
     @property
     def name(self) -> str:
@@ -119,8 +120,7 @@ class StateRelay:
                 continue
             try:
                 now = self._clock.now()
-                while await self._sweep_once({"state_marked_at": {"$type": "date", "$lt": now - LEFT_BEHIND_AFTER}}):
-                    pass
+                await self._sweep_all({"state_marked_at": {"$type": "date", "$lt": now - LEFT_BEHIND_AFTER}})
                 await self._sweep_once({"state_sent_at": {"$type": "date", "$lt": now - RESEND_AFTER}})
             except Exception as exc:  # noqa: BLE001 - the next round tries again
                 log.warning("state_sweep_failed", collection=self._collection.name, error=type(exc).__name__)
@@ -138,10 +138,15 @@ class StateRelay:
 
     async def sweep_now(self) -> None:
         """Send what others left marked, once: for a command. Raises the driver's errors."""
-        while await self._sweep_once({"state_marked_at": {"$type": "date"}}):
+        await self._sweep_all({"state_marked_at": {"$type": "date"}})
+
+    async def _sweep_all(self, which: Document) -> None:
+        self._untold.clear()
+        while await self._sweep_once(which):
             pass
 
     async def _sweep_once(self, which: Document) -> bool:
+        which = {**which, "_id": {"$nin": list(self._untold)}}
         documents = await self._settled.find(which, self._fields).limit(BATCH).to_list()
         again = await self._send(documents)
         return len(documents) == BATCH and not again
@@ -186,6 +191,7 @@ class StateRelay:
             return self._record(document, self._render(document), now)
         except Exception:
             log.exception("state_not_rendered", collection=self._collection.name, document_id=document["_id"])
+            self._untold.add(document["_id"])
             return None
 
     async def _send_one(self, record: Record) -> bool:

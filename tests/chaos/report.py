@@ -23,6 +23,8 @@ def told(result: Result) -> str:
     failed = Counter(one.kind for one in result.deeds if one.failure)
     lines += [f"  could not be done: {kind} ({count} x)" for kind, count in failed.items()]
     lines += [f"  {count:6} x {answer}" for answer, count in result.answers.items()]
+    reasons = Counter(str(one.get("reason")) for one in result.evidence.documents if one["outcome"] == "failed")
+    lines += [f"  {count:6} x failed: {reason}" for reason, count in reasons.most_common()]
     if result.left:
         lines.append(f"  left after the quiet time: {result.left}")
     lines += [f"  {violation}" for violation in result.violations[:SHOWN]]

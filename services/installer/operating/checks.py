@@ -41,8 +41,8 @@ class Checks:
         """Stranded, and given up."""
         counts = await self._store.counts()
         found = []
-        if counts["stranded"]:
-            found.append(Finding("installations-stranded", {"count": counts["stranded"]}, self._store.wake_stranded))
+        if stranded := await self._store.stranded():
+            found.append(Finding("installations-stranded", {"count": stranded}, self._store.wake_stranded))
         if counts["given_up"]:
             found.append(Finding("cleanup-given-up", {"within_30_days": counts["given_up"]}))
         return found

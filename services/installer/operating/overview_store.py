@@ -181,6 +181,10 @@ class OverviewStore:
         missing = sorted(set(installed) - known)
         return [key for key in missing if await self._all.find_one({"addon_key": key, "live": True}, {"_id": 1})]
 
+    async def stranded(self) -> int:
+        """How many nobody would look at again, rare kinds too: reads everything, for the doctor."""
+        return len(await self._queries.stranded(thorough=True))
+
     async def wake_stranded(self) -> int:
         """Make due what nobody would look at; the worker decides what becomes of it. Returns how many."""
         woken = 0

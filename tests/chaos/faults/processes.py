@@ -38,6 +38,13 @@ async def _back(arena: Arena, *names: str) -> None:
     await arena.cluster.ready(names, 30)
 
 
+async def _serves(arena: Arena, name: str) -> None:
+    """Ready, or not ready yet for half a minute. Raises RuntimeError if it ended by itself: so nothing was tried."""
+    await arena.cluster.ready([name], 30)
+    if not arena.cluster.runs(name):
+        raise RuntimeError(f"{name} did not start")
+
+
 async def kill(arena: Arena) -> str:
     """`kill -9`."""
     name = arena.random.choice(arena.cluster.services)
@@ -107,10 +114,12 @@ async def wrong_clock(minutes: int, arena: Arena) -> str:
     await arena.cluster.stop(name)
     env = {"LD_PRELOAD": str(_faketime()[0]), "FAKETIME": f"{minutes:+}m", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
     await arena.cluster.begin(name, env)
-    await arena.cluster.ready([name], 30)
-    await asyncio.sleep(CLOCK_SECONDS)
-    await arena.cluster.stop(name)
-    await _back(arena, name)
+    try:
+        await _serves(arena, name)
+        await asyncio.sleep(CLOCK_SECONDS)
+    finally:
+        await arena.cluster.stop(name)
+        await _back(arena, name)
     return name
 
 
@@ -123,7 +132,7 @@ async def older_release(arena: Arena) -> str:
         for name in names:
             await arena.cluster.stop(name)
             await arena.cluster.begin(name, _older_settings(arena.cluster, name) if folder is old else {}, folder)
-            await arena.cluster.ready([name], 30)
+            await _serves(arena, name)
     return ", ".join(names)
 
 

@@ -215,6 +215,7 @@ async def test_the_doctor_names_every_trouble_and_wakes_what_is_stranded(desk: D
     await desk.database["addon_health"].update_one({"_id": "timer"}, {"$set": {"since": long_ago}})
     await desk.database["notices"].update_one({"_id": "addon:other"}, {"$set": {"raised_at": long_ago}})
     await desk.put("lives", live=True, addon_key="vanished", generation=2)
+    await desk.put("redelivered", call={"kind": "INSTALLED", "number": 2})  # beside an outcome: not in the overview
     every = {
         "installations-overdue",
         "installations-beyond-deadline",
@@ -231,6 +232,7 @@ async def test_the_doctor_names_every_trouble_and_wakes_what_is_stranded(desk: D
     assert findings["addon-vanished"].evidence["addons"] == ["vanished"]
     assert findings["notice-standing"].evidence == {"scopes": ["addon:other"]}
     assert findings["installations-overdue"].evidence["count"] == 1
+    assert findings["installations-stranded"].evidence["count"] == 2
     assert await mend([findings["installations-stranded"]]) == ["installations-stranded"]
     assert {one.slug for one in await examine(desk.service.checks)} == every - {"installations-stranded"}
 

@@ -1,5 +1,6 @@
 """The feed in pages, and the snapshot for whoever has lost the thread."""
 
+import asyncio
 import base64
 from dataclasses import replace
 from datetime import timedelta
@@ -64,6 +65,23 @@ async def test_what_was_set_aside_and_comes_late_is_not_missed_by_who_is_past_it
     assert [one["id"] for one in first["events"]] == [after.id]
     assert [one["id"] for one in second["events"]] == [aside.id]
     assert third["events"] == []
+
+
+async def test_letters_that_are_replayed_at_one_moment_are_all_read(souk: Notifier) -> None:
+    ada, space = Person(), new_id()
+    await souk.tell(workspace(space, [], [ada]))
+    aside = [souk.envelope(installed(ada, space, f"k{number}"), seq=2) for number in range(12)]
+    late = [replace(one, position=replace(one.position, replayed=True)) for one in aside if one.position is not None]
+    await asyncio.gather(*(souk.receive(one) for one in late), *(souk.receive(one) for one in late))
+
+    seen: list[str] = []
+    after, more = "", True
+    while more:
+        params: dict[str, str | int] = {"workspace": space, "limit": 1, "after": after}
+        page = (await souk.client.get(f"{V1}/feed", params=params, headers=souk.headers(ada))).json()
+        seen += [one["id"] for one in page["events"]]
+        after, more = page["next"], page["more"]
+    assert sorted(seen) == sorted(one.id for one in aside)
 
 
 async def test_the_snapshot_shows_what_lives_and_what_stands(souk: Notifier) -> None:

@@ -12,7 +12,7 @@ from shared.plumbing.clock import DatabaseClock
 from shared.plumbing.consumer import POLL_MS, Consumers
 from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.mongo import Collection, Database, Document, insert_in_order
-from shared.plumbing.outbox import OutboxRelay, stored
+from shared.plumbing.outbox import LEFT_BEHIND_AFTER, OutboxRelay, stored
 from shared.plumbing.outcomes import Outcome, Subscription
 from shared.plumbing.producer import Producer
 from shared.plumbing.records import Record
@@ -148,6 +148,55 @@ async def test_a_state_that_cannot_be_rendered_keeps_no_other_back(
     kept = await documents.find_one({"_id": "b"})
     assert kept is not None
     assert "state_marked_at" in kept, "it is sent once it can be"
+
+
+async def test_states_that_cannot_be_rendered_leave_the_sweeper_to_others(
+    producer: Producer, database: Database, clock: DatabaseClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    documents = database["documents"]
+    monkeypatch.setattr("shared.plumbing.state_relay.BATCH", 2)
+    await documents.insert_many([{"_id": one, "version": 1, "state_marked_at": clock.now()} for one in "abcd"])
+    tried: list[str] = []
+
+    def render(document: Document) -> Envelope[StateMessage]:
+        tried.append(document["_id"])
+        if document["_id"] in "ab":  # as many as a whole batch, and first in it
+            raise KeyError("a bug of ours")
+        return thing(document)
+
+    states = StateRelay(documents, render, producer, clock)
+    await asyncio.wait_for(states.sweep_now(), 10)
+    await asyncio.wait_for(states.sweep_now(), 10)
+
+    left = {one["_id"] async for one in documents.find({"state_marked_at": {"$type": "date"}})}
+    assert left == {"a", "b"}
+    assert sorted(tried) == ["a", "a", "b", "b", "c", "d"], "each once a round"
+
+
+async def test_what_is_dispatched_while_the_sweeper_sends_its_document_follows_at_once(
+    producer: Producer, database: Database, clock: DatabaseClock
+) -> None:
+    documents = database["documents"]
+    await written(documents, clock)
+    later = stored(envelope(Happened(name="a"), 2, clock))
+    let_go, sent = asyncio.Event(), list[str]()
+
+    class Held:
+        connected = True
+
+        async def send(self, record: Record) -> None:
+            sent.append(dict(record.headers)["ce_id"].decode())
+            await let_go.wait()
+
+    relay = OutboxRelay(documents, cast("Producer", Held()), clock)
+    await documents.update_one({"_id": "a"}, {"$set": {"outbox_since": clock.now() - 2 * LEFT_BEHIND_AFTER}})
+    async with running(relay.run, relay.sweep):
+        await eventually(lambda: sent == ["a:1"])
+        relay.dispatch("a", [later])
+        await asyncio.sleep(0.2)
+        assert sent == ["a:1"], "the newer one does not overtake"
+        let_go.set()
+        await eventually(lambda: sent == ["a:1", "a:2"])
 
 
 async def test_documents_that_come_again_are_told_apart_and_keep_their_order(database: Database) -> None:

@@ -76,11 +76,11 @@ bench: ## measure on Apache Kafka, and print the figures (ARGS="--only preflight
 
 chaos: ## hurt everything under load and look whether an install was lost, doubled or stranded (SEED=n repeats a run)
 	@LOCAL_KAFKA=apache $(LOCAL) setup
-	$(VENV)/python -m tests.chaos --at-least 40 $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(VENV)/python -m tests.chaos --at-least 40 --within 20 $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 chaos-long: ## the same with 10,000 installs and 200 faults (SEED=n)
 	@LOCAL_KAFKA=apache $(LOCAL) setup
-	$(VENV)/python -m tests.chaos --installs 10000 --rate 5.5 --faults 240 --at-least 200 --minutes 39 $(if $(SEED),--seed $(SEED)) $(ARGS)
+	$(VENV)/python -m tests.chaos --installs 10000 --rate 5.5 --faults 240 --at-least 200 --minutes 39 --within 45 $(if $(SEED),--seed $(SEED)) $(ARGS)
 
 operator: ## make somebody an operator of the running stack (EMAIL=ada@example.org)
 	@$(if $(EMAIL),,$(error Whom? make operator EMAIL=ada@example.org))

@@ -45,7 +45,29 @@ ALERTS = (
         "max(souk_installations_oldest_pending_seconds) > 86400",
         60,
         "ticket",
-        "Somebody waits for a day: mostly an add-on that is down. `operator installations` says for what.",
+        "Somebody waits for a day: mostly an add-on that is down. `operator/installations` says for what.",
+    ),
+    Alert(
+        "TroubleOfOurs",
+        'max(souk_installations_troubled{side="us"}) > 0',
+        10,
+        "page",
+        "Installs do not get on for a reason of ours. `operator/installations?side=us` names them.",
+    ),
+    Alert(
+        "InstallsFail",
+        'sum(rate(souk_installations_total{outcome="failed",reason!="cancelled"}[30m]))'
+        " > 0.5 * sum(rate(souk_installations_total[30m]))",
+        30,
+        "ticket",
+        "More than half of the installs fail: `operator/overview` counts them by reason.",
+    ),
+    Alert(
+        "CleanupOwed",
+        "max(souk_installations_cleanup_owed) > 1000",
+        60,
+        "ticket",
+        "Add-ons do not confirm DELETED: `operator/installations?show=clean-up` says which.",
     ),
     Alert(
         "OutboxOld",
@@ -103,9 +125,13 @@ ALERTS = (
         "CleanupGivenUp", "max(souk_installations_cleanup_given_up) > 0", 1, "ticket", "Tell the add-ons' publishers."
     ),
     Alert(
-        "BreakersOpen", 'max(souk_breakers{state="open"}) > 5', 15, "ticket", "Many add-ons at once: is it our way out?"
+        "BreakersOpen",
+        "sum(max by (state) (souk_breakers)) > 5",
+        15,
+        "ticket",
+        "Many add-ons at once: is it our way out?",
     ),
-    Alert("NoticeForgotten", "min_over_time(souk_operator_notices[1d]) > 0", 1, "ticket", "A notice keeps calls back."),
+    Alert("NoticeForgotten", "max(souk_operator_notices) > 0", 1440, "ticket", "A notice keeps calls back."),
     Alert("EventLoopLate", "max by (job, instance) (souk_event_loop_lag_seconds) > 1", 5, "ticket", "Too little CPU."),
     Alert(
         "Rebalances",

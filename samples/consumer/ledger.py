@@ -22,7 +22,8 @@ CREATE TABLE IF NOT EXISTS positions (source TEXT PRIMARY KEY, position TEXT NOT
 CREATE TABLE IF NOT EXISTS seen (event_id TEXT PRIMARY KEY, at INTEGER NOT NULL);
 CREATE INDEX IF NOT EXISTS seen_at ON seen (at);
 CREATE TABLE IF NOT EXISTS installs (
-    installation_id TEXT PRIMARY KEY, workspace_id TEXT, addon_key TEXT, state TEXT NOT NULL, seq INTEGER NOT NULL
+    installation_id TEXT PRIMARY KEY, workspace_id TEXT, addon_key TEXT, state TEXT NOT NULL, seq INTEGER NOT NULL,
+    baseline INTEGER NOT NULL
 );
 CREATE TABLE IF NOT EXISTS effects (
     n INTEGER PRIMARY KEY AUTOINCREMENT, event_id TEXT, type TEXT, installation_id TEXT, seq INTEGER
@@ -71,7 +72,7 @@ class Ledger:
         self._database.execute("BEGIN IMMEDIATE")
         for one in installations:
             state = "uninstalled" if one["state"] == "UNINSTALLED" else one["outcome"]
-            self._keep(one, state, one["seq"])
+            self._keep(one, state, one["seq"], baseline=one["seq"])
         self._move(source, position)
         self._database.execute("COMMIT")
 
@@ -82,22 +83,31 @@ class Ledger:
         return row.rowcount == 1
 
     def _apply(self, event: Event) -> None:
-        """The effect: here a row of a journal, and the newest state of the installation."""
-        if self._keep(event.data, _STATES.get(event.type, "uninstalled"), event.seq):
+        """The effect: here a row of a journal, and the newest state of the installation.
+
+        What a snapshot told has had its effect. Anything else has one, also if it comes after its successor, as an
+        event does that the marketplace had to set aside.
+        """
+        self._keep(event.data, _STATES.get(event.type, "uninstalled"), event.seq)
+        which = (event.data["installation_id"],)
+        (baseline,) = self._database.execute(
+            "SELECT baseline FROM installs WHERE installation_id = ?", which
+        ).fetchone()
+        if event.seq > baseline:
             self._database.execute(
                 "INSERT INTO effects (event_id, type, installation_id, seq) VALUES (?, ?, ?, ?)",
                 (event.id, event.type, event.data["installation_id"], event.seq),
             )
 
-    def _keep(self, one: Mapping[str, Any], state: str, seq: int) -> bool:
-        """False for what is not newer than what is known: a snapshot may hold an event's effect already."""
-        row = (one["installation_id"], one["workspace_id"], one["addon_key"], state, seq)
-        changed = self._database.execute(
-            "INSERT INTO installs VALUES (?, ?, ?, ?, ?) ON CONFLICT (installation_id)"
-            " DO UPDATE SET state = excluded.state, seq = excluded.seq WHERE excluded.seq > installs.seq",
+    def _keep(self, one: Mapping[str, Any], state: str, seq: int, *, baseline: int = 0) -> None:
+        """The newest state, by `seq`. `baseline`: events up to this `seq` are in a snapshot."""
+        row = (one["installation_id"], one["workspace_id"], one["addon_key"], state, seq, baseline)
+        self._database.execute(
+            "INSERT INTO installs VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (installation_id) DO UPDATE SET"
+            " state = CASE WHEN excluded.seq > seq THEN excluded.state ELSE state END, seq = max(seq, excluded.seq),"
+            " baseline = max(baseline, excluded.baseline)",
             row,
         )
-        return changed.rowcount == 1
 
     def _move(self, source: str, position: Any) -> None:
         self._database.execute("INSERT OR REPLACE INTO positions VALUES (?, ?)", (source, json.dumps(position)))

@@ -93,7 +93,7 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
     breakers = StateRelay(health.collection, health_state, producer, clock)
     health.connect(breakers)
 
-    owner, slots = secrets.token_hex(8), Slots(settings)
+    owner, slots = secrets.token_hex(8), Slots(settings, opened=False)
     addons = AddOns(known.addons.collection, store, keys)
     caller = Caller(outgoing, signer, keys, clock, deadline=settings.call_deadline)
     lookout = Lookout(store, addons, health, clock, owner=owner, slots=slots, lease=settings.lease)
@@ -135,15 +135,15 @@ def build(platform: PlatformSettings, settings: InstallerSettings) -> Service:
         description="Installations: where an add-on can go, asking for it, watching it, undoing it.",
     )
     api.state.verifier = users.verifier
-    worker_loops: Mapping[str, Loop] = {
+    worker_loops: Mapping[str, Loop] = {  # the first end last: no call begins after those under way were waited for
+        "health-counts": health.run_counts,
+        "leases": worker.run_leases,
         "due": rounds.run_due,
         "attending": rounds.run_attending,
         "retiring-keys": Retiring(keys, store).run,
         "rotations": Rotations(rotations, store, worker, clock).run,
-        "leases": worker.run_leases,
         "departures": Departures(known, store, worker).run,
         "watchdog": Watchdog(store).run,
-        "health-counts": health.run_counts,
     }
     return Service(
         name=NAME,

@@ -109,7 +109,7 @@ def live_router(
     async def read_snapshot(workspace: HexId, user: CurrentUser) -> Snapshot:
         """How the workspace is now, and the cursor from which to follow it: for whoever has lost the thread."""
         await access.workspace(workspace, user.user_id)
-        cursor = Cursor(clock.now(), await feed.ends())  # before the state, so that nothing falls between
+        cursor = await feed.before_the_state(clock.now())
         installations = await views.live_installations(workspace, SNAPSHOT_MOST)
         keys = {one["addon_key"] for one in installations}
         found = await notices.standing(["all", *map(addon_scope, sorted(keys))])

@@ -33,8 +33,9 @@ def downstream_router(*, feed: FeedStore, views: Views, clock: Clock) -> APIRout
     ) -> FeedPage:
         """Every event of every workspace, and every notice, from the oldest that is kept.
 
-        Order holds within each installation. An event may come twice, always with the same `id`. Give `next` as `after`
-        to go on; a cursor is good for 14 days, then the answer is 410 with a link to the snapshot.
+        Order holds within each installation, but for what had to be set aside and comes late. An event may come twice,
+        always with the same `id`. Give `next` as `after` to go on; a cursor is good for 14 days, then the answer is 410
+        with a link to the snapshot.
         """
         at = clock.now()
         if after:
@@ -61,7 +62,7 @@ def downstream_router(*, feed: FeedStore, views: Views, clock: Clock) -> APIRout
         Keep the `cursor` of the first page, read all pages, then follow the feed from that cursor: what it brings may
         be in the snapshot already, so compare `seq`.
         """
-        cursor = Cursor(clock.now(), await feed.ends())  # before the state, so that nothing falls between
+        cursor = await feed.before_the_state(clock.now())
         found = await views.all_installations(after or "", limit + 1)
         shown = [Installation.of(one) for one in found[:limit] if not one.get("deleted")]
         return WholeSnapshot(

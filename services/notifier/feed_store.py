@@ -26,6 +26,9 @@ from shared.plumbing.mongo import (
 
 # Entries outlive the cursors that may need them, also when a write was held up.
 _MARGIN = timedelta(hours=1)
+# An event comes by another topic than the state that it leads to, and mostly sooner. Behind by more than a minute the
+# state's consumer raises an alert (`ConsumerBehind`).
+STATE_MAY_LAG = timedelta(minutes=10)
 _WATCHED = ["feed", "installations", "workspaces"]
 _INSTALLATION = "event.data.installation_id"
 POLL_MS = 1_000
@@ -90,7 +93,9 @@ class FeedStore:
 
     async def _append_replayed(self, entry: Document) -> bool:
         """Behind all of its part that anybody can have read, however many replay at this moment."""
-        least = int((entry["forget_at"] - FEED_KEPT).timestamp() * 1_000_000)  # beyond those that are forgotten
+        least = int(
+            (entry["forget_at"] - FEED_KEPT - _MARGIN).timestamp() * 1_000_000
+        )  # beyond those that are forgotten
         following = {"$max": [{"$add": [{"$ifNull": ["$offset", 0]}, 1]}, least]}
 
         async def place(transaction: DriverSession) -> None:
@@ -119,6 +124,16 @@ class FeedStore:
             ]
         )
         return {document["_id"]: document["offset"] async for document in cursor}
+
+    async def before_the_state(self, now: datetime) -> Cursor:
+        """Before every event whose effect the projection may lack: for a snapshot, whose readers compare `seq`."""
+        settled = now - STATE_MAY_LAG
+        older = {"forget_at": {"$lt": settled + FEED_KEPT + _MARGIN}}
+        newest = {
+            part: await self._feed.find_one({"part": part, **older}, {"offset": 1}, sort=[("offset", -1)])
+            for part in await self.ends()
+        }
+        return Cursor(settled, {part: found["offset"] for part, found in newest.items() if found is not None})
 
     async def page(self, audiences: Collection[str], cursor: Cursor, limit: int) -> list[Document]:
         """Entries after `cursor`: each partition in its order, one partition after the other."""

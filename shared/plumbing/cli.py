@@ -94,8 +94,7 @@ async def _with_database(service: Service, command: Command, args: argparse.Name
 
 
 async def _resend_state(service: Service, _: argparse.Namespace) -> None:
-    while not service.producer.connected:  # noqa: ASYNC110 - a command for people; Ctrl-C ends it
-        await asyncio.sleep(0.1)
+    await service.producer.until_connected()  # a command for people; Ctrl-C ends it
     print_json({"sent": sum([await state.resend_all() for state in service.states])})
 
 

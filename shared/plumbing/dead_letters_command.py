@@ -16,6 +16,7 @@ from shared.plumbing.service import Service
 BY = "command"
 FILTERS = ("group", "topic", "reason", "type", "key", "since", "before")
 _SAY_WHICH = f"name ids, or at least one of --{', --'.join(FILTERS)}: all of them is not meant by saying nothing"
+_PRODUCER_SECONDS = 15.0
 _STATUSES = ("open", "replayed", "superseded", "discarded", "any")
 
 
@@ -49,8 +50,13 @@ async def dead_letters(service: Service, args: argparse.Namespace) -> None:
             if not (args.id or args.all or which.query()):
                 sys.exit(_SAY_WHICH)
             ids = args.id or await desk.letters.open_ids(which.query(), 0)
-            results = {one: await desk.replay(one, BY) for one in ids}
-            print_json({**Counter(results.values()), "letters": results})
+            await service.producer.until_connected(_PRODUCER_SECONDS)  # some handlers answer with a record
+            results: dict[str, str] = {}
+            try:
+                for one in ids:
+                    results[one] = await desk.replay(one, BY)
+            finally:  # also where the database goes away half-way
+                print_json({**Counter(results.values()), "letters": results})
         case _:
             print_json({"discarded": await _discard(desk.letters, which, args)})
 

@@ -62,19 +62,9 @@ async def _examined(service: Service, mended: list[str], *, fix: bool) -> list[F
     if fix and any(one.fix for one in findings):
         producing = asyncio.create_task(service.producer.run())
         try:
-            await _connected(service)
+            await service.producer.until_connected(_PRODUCER_SECONDS)  # what needs no Kafka is mended without it
             mended += await mend(findings)
         finally:
             await end(producing, again=6.0)  # it flushes for up to 5 s
         findings = await examine(looks)
     return findings
-
-
-async def _connected(service: Service) -> None:
-    """Not for ever: what needs no Kafka is mended without it."""
-    try:
-        async with asyncio.timeout(_PRODUCER_SECONDS):
-            while not service.producer.connected:  # noqa: ASYNC110 - the producer sets no event
-                await asyncio.sleep(0.1)
-    except TimeoutError:
-        return

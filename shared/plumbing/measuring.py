@@ -18,11 +18,9 @@ from shared.plumbing.metrics import (
     MEASURED,
     OUTBOX_OLDEST,
     OUTBOX_PENDING,
-    PRODUCER_CONNECTED,
     STATE_OLDEST,
 )
 from shared.plumbing.outbox import OutboxRelay
-from shared.plumbing.producer import Producer
 from shared.plumbing.state_relay import StateRelay
 
 log = structlog.get_logger()
@@ -42,14 +40,12 @@ class Measuring:
         outboxes: Sequence[OutboxRelay],
         states: Sequence[StateRelay],
         clock: Clock,
-        producer: Producer,
         own: Sequence[Measure] = (),
     ) -> None:
         self._letters = letters
         self._outboxes = outboxes
         self._states = states
         self._clock = clock
-        self._producer = producer
         self._own = own
         self._reasons: set[str] = set()
 
@@ -64,7 +60,6 @@ class Measuring:
 
     async def measure(self) -> None:
         """One round. Raises the driver's errors."""
-        PRODUCER_CONNECTED.set(self._producer.connected)
         CLOCK_OFFSET.set(time.time() - self._clock.now().timestamp())
         found = await self._letters.count_open(MOST_COUNTED)
         for reason in self._reasons | set(found):

@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaError
 
 from shared.plumbing import tracing
-from shared.plumbing.metrics import PUBLISH_FAILURES, PUBLISH_SECONDS
+from shared.plumbing.metrics import PRODUCER_CONNECTED, PUBLISH_FAILURES, PUBLISH_SECONDS
 from shared.plumbing.records import Record
 from shared.plumbing.tasks import end
 
@@ -47,6 +47,14 @@ class Producer:
         """Whether a send has a chance right now."""
         return self._inner is not None and not self._broken.is_set() and self._alive(self._inner)
 
+    async def until_connected(self, seconds: float | None = None) -> bool:
+        """Wait until a send has a chance, at most so long; for commands, which begin at once. Whether it has."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while not self.connected:  # noqa: ASYNC110 - nothing here sets an event for it
+                    await asyncio.sleep(0.1)
+        return self.connected
+
     async def send(self, record: Record) -> None:
         """Return when the broker has stored `record` on all in-sync replicas.
 
@@ -72,6 +80,7 @@ class Producer:
 
     async def run(self) -> None:
         """Keep a working inner producer until cancelled, then flush what was accepted."""
+        PRODUCER_CONNECTED.set_function(lambda: self.connected)
         try:
             while True:
                 await self._connect()

@@ -40,8 +40,8 @@ log = structlog.get_logger()
 Loop = Callable[[], Awaitable[None]]
 ROLES = ("api", "worker", "all")
 _RESTART_SECONDS = 1.0
-# These finish a batch and flush records when they are told to end, and are told once.
-_FINISHING = frozenset({"consumers", "producer"})
+# These finish a batch, calls under way, records, when they are told to end, and are told once.
+_FINISHING = frozenset({"consumers", "leases", "producer"})
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,6 @@ def measuring(service: Service) -> Measuring:
         outboxes=service.outboxes,
         states=service.states,
         clock=service.clock,
-        producer=service.producer,
         own=service.measures,
     )
 

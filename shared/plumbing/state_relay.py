@@ -7,6 +7,7 @@ let a stopped process win the compaction with an old state.
 """
 
 import asyncio
+import time
 from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 
@@ -15,7 +16,7 @@ from pymongo import IndexModel, UpdateOne
 
 from shared.contracts.envelope import Envelope, StateMessage
 from shared.plumbing.clock import Clock
-from shared.plumbing.metrics import CONFLICTS
+from shared.plumbing.metrics import CONFLICTS, UNDECIDED
 from shared.plumbing.mongo import Collection, Document, as_a_majority_has_it
 from shared.plumbing.outbox import LEFT_BEHIND_AFTER, SWEEP_SECONDS, Clearing, clear_pipeline
 from shared.plumbing.producer import Producer, ProducerUnavailableError
@@ -28,6 +29,8 @@ CAPACITY = 50_000
 # The changes of one document follow each other closely; one record tells them all. Every record spared saves an
 # update here and one in each projection; a quick install would otherwise send four.
 COALESCE_SECONDS = 0.15
+UNTOLD_SECONDS = 60.0
+_AGAIN = 5
 RESEND_AFTER = timedelta(days=1)  # heals a projection or a topic that lost records, without anybody asking
 TOMBSTONE_AFTER = timedelta(days=7)  # by then every projection has seen `deleted`
 
@@ -69,7 +72,9 @@ class StateRelay:
         self._clock = clock
         self._queued: dict[str, None] = {}
         self._news = asyncio.Event()
-        self._untold: set[str] = set()  # in this round of the sweeper
+        # What could not be rendered is left out by the sweeper for a while, else it would find nothing else.
+        self._untold: set[str] = set()
+        self._untold_until = 0.0
 
     @property
     def name(self) -> str:
@@ -134,14 +139,26 @@ class StateRelay:
             if len(batch) == BATCH:
                 count += len(batch) - len(await self._send(batch))
                 batch = []
-        return count + len(batch) - len(await self._send(batch))
+        count += len(batch) - len(await self._send(batch))
+        await self._send_queued()
+        return count
 
     async def sweep_now(self) -> None:
         """Send what others left marked, once: for a command. Raises the driver's errors."""
         await self._sweep_all({"state_marked_at": {"$type": "date"}})
+        await self._send_queued()
+
+    async def _send_queued(self) -> None:
+        """What changed while it was sent, once more: a command has no `run` that outlives it."""
+        for _ in range(_AGAIN):
+            if batch := list(self._queued):
+                self._queued.clear()
+                await self._send(await self._settled.find({"_id": {"$in": batch}}, self._fields).to_list())
 
     async def _sweep_all(self, which: Document) -> None:
-        self._untold.clear()
+        if time.monotonic() > self._untold_until:
+            self._untold.clear()
+            self._untold_until = time.monotonic() + UNTOLD_SECONDS
         while await self._sweep_once(which):
             pass
 
@@ -167,23 +184,25 @@ class StateRelay:
         documents = [document for document in documents if document["_id"] in records]
         results = await asyncio.gather(*(self._send_one(records[document["_id"]]) for document in documents))
         sent = [document for document, done in zip(documents, results, strict=True) if done]
+        unsent = [str(document["_id"]) for document, done in zip(documents, results, strict=True) if not done]
         if not sent:
-            return [str(document["_id"]) for document in documents]
+            return unsent
         events = {one["_id"]: self._clearing.take(one["_id"]) if self._clearing else () for one in sent}
         clears = [_clear(document, events[document["_id"]], now) for document in sent]
         outcome = await self._collection.bulk_write(clears, ordered=False)
-        if outcome.matched_count == len(documents):
-            return []
+        if outcome.matched_count == len(sent):
+            return unsent
         CONFLICTS.labels(self._collection.name).inc(len(sent) - outcome.matched_count)
         if self._clearing is not None:
             for document_id, taken in events.items():
                 self._clearing.give_back(document_id, taken)  # some changed meanwhile, and nobody says which
         # Also where somebody else has told the newer version already: ours may have reached the topic after theirs,
         # and would win compaction.
-        told = {document["_id"]: document["version"] for document in documents}
+        told = {document["_id"]: document["version"] for document in sent}
         fields = {"version": 1, "state_marked_at": 1}
         newest = await self._collection.find({"_id": {"$in": list(told)}}, fields).to_list()
-        return [str(one["_id"]) for one in newest if "state_marked_at" in one or one["version"] != told[one["_id"]]]
+        newer = [one for one in newest if "state_marked_at" in one or one["version"] != told[one["_id"]]]
+        return [*unsent, *(str(one["_id"]) for one in newer)]
 
     def _rendered(self, document: Document, now: datetime) -> Record | None:
         """None where that fails: what a bug makes of one document must not keep the others back."""
@@ -191,6 +210,7 @@ class StateRelay:
             return self._record(document, self._render(document), now)
         except Exception:
             log.exception("state_not_rendered", collection=self._collection.name, document_id=document["_id"])
+            UNDECIDED.labels(f"{self._collection.name} state").inc()
             self._untold.add(document["_id"])
             return None
 

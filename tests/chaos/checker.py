@@ -15,6 +15,10 @@ from tests.chaos.evidence import UNKNOWN, Evidence, Told
 
 EVENTS = "installer.installations.v1"
 OUTCOMES = {"AddOnInstalled": "installed", "InstallFailed": "failed"}
+STORIES = (
+    ("InstallRequested", "InstallFailed"),
+    ("InstallRequested", "AddOnInstalled", "AddOnUninstalled"),
+)
 ACCEPTED = 202
 OVERDUE = timedelta(minutes=1)
 
@@ -115,6 +119,14 @@ def events_in_order(evidence: Evidence) -> Iterator[Finding]:
         yield "broken", installation, "events of an installation that no document has"
 
 
+def events_tell_a_story(evidence: Evidence) -> Iterator[Finding]:
+    """First `InstallRequested`, then one outcome, and `AddOnUninstalled` after `AddOnInstalled` only."""
+    for installation, events in first_told(evidence).items():
+        types = tuple(each.type for each in sorted(events, key=lambda each: each.seq))
+        if not any(types == story[: len(types)] for story in STORIES):
+            yield "broken", installation, f"told were {types}"
+
+
 def uninstalled_is_told(evidence: Evidence) -> Iterator[Finding]:
     """`AddOnUninstalled` is told once if the document says so, and only then."""
     told = first_told(evidence)
@@ -178,6 +190,7 @@ RULES: dict[str, Rule] = {
         one_outcome,
         one_id_one_content,
         events_in_order,
+        events_tell_a_story,
         uninstalled_is_told,
         orders_are_followed,
         nothing_is_stranded,

@@ -18,6 +18,8 @@ SHOWN = 20
 def told(result: Result) -> str:
     """The whole of it in lines."""
     lines = [f"  {count:4} x {kind}" for kind, count in sorted(result.done.items())]
+    struck = Counter(one.hit.rpartition(" ")[2] for one in result.deeds if not one.failure and "struck" in one.kind)
+    lines += [f"  {count:4} x struck by {name}" for name, count in struck.most_common()]
     lines += [f"  not run: {kind}: {why}" for kind, why in result.not_run.items()]
     lines += [f"  never done: {kind}" for kind in result.never]
     failed = Counter(one.kind for one in result.deeds if one.failure)
@@ -33,10 +35,11 @@ def told(result: Result) -> str:
     return "\n".join([*lines, summary(result)])
 
 
-def good(result: Result, at_least: int) -> bool:
-    """Whether every promise was kept, in a run that shows something: of so many faults, and of each kind."""
+def good(result: Result, at_least: int, within: float = 0) -> bool:
+    """Whether every promise was kept, in a run that shows something: so many faults, each kind, in so many seconds."""
     short = bool(at_least) and (result.done.total() < at_least or bool(result.never))
-    return not (result.violations or result.left or short)
+    long = bool(within) and result.seconds > within
+    return not (result.violations or result.left or short or long)
 
 
 def summary(result: Result) -> str:

@@ -1,6 +1,7 @@
 """One run: a cluster, people, load, faults, quiet, evidence, verdict."""
 
 import asyncio
+import os
 import random
 import shutil
 import time
@@ -77,6 +78,7 @@ async def run(  # noqa: PLR0917 - one run, all of it
 ) -> Result:
     """`before` may change what stands, once everybody is in."""
     began = time.monotonic()
+    tell(f"seed {seed}")
     addon_ports = list(ports.free(f"addon {number}" for number in range(size.addons)).values())
     well = False
     cluster = Cluster(folder, kafka, addon_ports, large=size.large)
@@ -121,5 +123,7 @@ async def run(  # noqa: PLR0917 - one run, all of it
 
 
 def fresh_seed() -> int:
-    """One that nobody has chosen; it is printed."""
+    """One that nobody has chosen, which the run prints; or CHAOS_SEED, to run the tests' short ones again."""
+    if chosen := os.environ.get("CHAOS_SEED"):
+        return int(chosen)
     return random.SystemRandom().randrange(1, 1_000_000)

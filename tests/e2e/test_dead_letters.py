@@ -10,6 +10,8 @@ from bson import ObjectId
 from pymongo import MongoClient
 
 from shared.contracts.auth import WorkspaceChanged
+from shared.contracts.envelope import Message
+from shared.contracts.installer import CheckWorkspace
 from shared.contracts.registry import ALL_MESSAGES
 from tests.e2e.marketplace import Marketplace
 from tests.e2e.test_bad_records import READERS, headers_of
@@ -65,13 +67,60 @@ def test_a_record_that_met_a_bug_is_replayed_once_by_whoever_comes_first(marketp
     assert "name ids" in nothing_said.stderr
 
 
+@pytest.mark.slow
+def test_the_command_line_shows_replays_by_filter_and_discards_with_a_reason(marketplace: Marketplace) -> None:
+    def run(*words: str, fails: bool = False, service: str = "notifier") -> Any:
+        ran = marketplace.stack.run(service, "dead-letters", *words)
+        assert (ran.returncode != 0) is fails, ran.stderr
+        return ran.stderr if fails else json.loads(ran.stdout)
+
+    one, other, third = (secrets.token_hex(12) for _ in range(3))
+    letters = [_letter(marketplace, key, version=1) for key in (one, other, third)]
+
+    (shown,) = run("show", letters[0])
+    assert (shown["id"], shown["status"], shown["key"]) == (letters[0], "open", one)
+    assert run("replay", "--key", one, "--type", "WorkspaceChanged") == {
+        "replayed": 1,
+        "letters": {letters[0]: "replayed"},
+    }
+    assert "--because" in run("discard", "--key", other, fails=True)
+    assert "name ids" in run("discard", "--because", "nothing said", fails=True)
+    assert "--since" in run("list", "--since", "nonsense", fails=True)
+    assert run("discard", "--key", other, "--because", "a stranger's") == {"discarded": 1}
+    assert run("discard", letters[2], "--because", "another's") == {"discarded": 1}
+    assert run("discard", *letters, "--because", "twice") == {"discarded": 0}
+    assert [(found["status"], found["closed_because"]) for found in run("show", *letters[1:])] == [
+        ("discarded", "a stranger's"),
+        ("discarded", "another's"),
+    ]
+
+
+@pytest.mark.slow
+def test_a_question_that_was_set_aside_is_answered_by_the_command_that_replays_it(marketplace: Marketplace) -> None:
+    """Its handler sends a record, from a process that has only just begun to look for Kafka."""
+    installation, now = secrets.token_hex(12), datetime.now(UTC)
+    question = {"installation_id": installation, "check": 1, "workspace_id": "a" * 24, "user_id": "b" * 24}
+    value = {**question, "asked_at": now.isoformat()}
+    letter = _set_aside(marketplace, "auth", CheckWorkspace, installation, value)
+
+    ran = marketplace.stack.run("auth", "dead-letters", "replay", letter)
+
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["letters"] == {letter: "replayed"}
+    marketplace.topics.wait("WorkspaceChecked", installation_id=installation)
+
+
 def _letter(marketplace: Marketplace, workspace: str, version: int) -> str:
-    """As a release with a bug would have left it."""
     value: dict[str, Any] = {"version": version, "workspace_id": workspace, "name": "Old", "deleted": True}
-    topic = WorkspaceChanged.topic.name
+    return _set_aside(marketplace, "notifier", WorkspaceChanged, workspace, value)
+
+
+def _set_aside(marketplace: Marketplace, service: str, message: type[Message], key: str, value: dict[str, Any]) -> str:
+    """As a release with a bug would have left it."""
+    topic = message.topic.name
     document = {
         "_id": ObjectId(),
-        "group": f"notifier.{topic}",
+        "group": f"{service}.{topic}",
         "topic": topic,
         "partition": 0,
         "offset": secrets.randbelow(2**40),
@@ -80,12 +129,12 @@ def _letter(marketplace: Marketplace, workspace: str, version: int) -> str:
         "status": "open",
         "at": datetime.now(UTC),
         "record": {
-            "key": workspace.encode(),
+            "key": key.encode(),
             "value": json.dumps(value).encode(),
-            "headers": [[name.encode(), raw] for name, raw in headers_of("WorkspaceChanged")],
+            "headers": [[name.encode(), raw] for name, raw in headers_of(message.type_name())],
             "timestamp": 0,
         },
     }
     with MongoClient[dict[str, Any]](marketplace.stack.plan.mongo_url) as client:
-        client["souk_notifier"]["dead_letters"].insert_one(document)
+        client[f"souk_{service}"]["dead_letters"].insert_one(document)
     return str(document["_id"])

@@ -90,6 +90,21 @@ def test_a_kill_at_any_moment_changes_nothing(
     ended_well(marketplace, addon, installation)
 
 
+@pytest.mark.slow
+def test_an_installer_that_is_told_to_stop_lets_its_calls_end(
+    marketplace: Marketplace, killable: Stack, workspace: str, addon: SampleAddOn
+) -> None:
+    addon.behave("late", seconds=3)
+    installation = marketplace.request(addon.key, workspace)
+    eventually(lambda: addon.install(installation), "the call's effect, after which the add-on needs nothing of ours")
+
+    killable.restart("installer")
+
+    ended_well(marketplace, addon, installation)
+    (call,) = addon.calls("INSTALLED", addon_id=installation)
+    assert call["status"] == 200
+
+
 def stubborn(marketplace: Marketplace, key: str, room: str) -> str:
     """Ask until the answer is 202, always with the same key, as a client should. Returns the installation's id."""
     name = secrets.token_hex(16)
@@ -112,7 +127,7 @@ def test_many_installs_survive_many_kills(
     marketplace: Marketplace, killable: Stack, a_workspace: Callable[[], str], addon: SampleAddOn
 ) -> None:
     addon.behave("slow", seconds=0.3)
-    rooms = [a_workspace() for _ in range(60)]
+    rooms = [a_workspace() for _ in range(45)]  # a mail names 50 results at most
     for room in rooms:
         marketplace.preflight(addon.key, room)
     marketplace.admin.log_in()

@@ -19,6 +19,11 @@ PENDING = Gauge(
     "Installations without an outcome, by state and what they wait for; at most 10000 are counted. max",
     ("state", "waiting_for"),
 )
+TROUBLED = Gauge(
+    "souk_installations_troubled",
+    "Installations without an outcome that do not get on, by whose side that is on; at most 10000 are counted. max",
+    ("side",),
+)
 OLDEST_PENDING = Gauge("souk_installations_oldest_pending_seconds", "Age of the oldest one without an outcome. max")
 OVERDUE = Gauge("souk_installations_overdue", "Those that should have been looked at a minute ago. max")
 OVERDUE_SECONDS = Gauge("souk_installations_overdue_seconds", "How late the latest of them is. max")

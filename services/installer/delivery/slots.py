@@ -13,7 +13,8 @@ from services.installer.settings import InstallerSettings
 class Slots:
     """Counts calls by lane. A lane is an add-on and a kind of call; DELETED has slots of its own."""
 
-    def __init__(self, settings: InstallerSettings) -> None:
+    def __init__(self, settings: InstallerSettings, *, opened: bool = True) -> None:
+        self._opened = opened
         self._limits = {
             False: (settings.slots_per_addon, settings.slots),
             True: (settings.cleanup_slots_per_addon, settings.cleanup_slots),
@@ -21,8 +22,18 @@ class Slots:
         self._taken: Counter[str] = Counter()
         self._total: Counter[bool] = Counter()
 
+    def open(self) -> None:
+        """From now on calls may begin here: somebody prolongs their leases and waits for their ends."""
+        self._opened = True
+
+    def close(self) -> None:
+        """No call begins any more; others find what is due."""
+        self._opened = False
+
     def free(self, lane: str) -> int:
         """How many more calls fit."""
+        if not self._opened:
+            return 0
         cleanup = _is_cleanup(lane)
         per_addon, in_all = self._limits[cleanup]
         taken, unused = self._taken[lane], in_all - self._total[cleanup]

@@ -16,7 +16,7 @@ from services.installer.delivery.health import Health
 from services.installer.delivery.metrics import CALL_SECONDS, CALLS_UNDER_WAY
 from services.installer.delivery.slots import Slots
 from services.installer.delivery.surroundings import Lookout
-from services.installer.domain import ENDED, Flight, Installation
+from services.installer.domain import ENDED, Flight, Installation, Kind
 from services.installer.saga.inputs import (
     Answer,
     CallReported,
@@ -159,7 +159,10 @@ class Worker:
         finally:
             self._slots.give(lane)
         CALL_SECONDS.labels(flight.kind, answer.result).observe(answer.duration.total_seconds())
-        self._health.count(one.addon_key, answer)
+        if (
+            flight.kind is not Kind.DELETED
+        ):  # the breaker does not stop these, so their failures must not close it to others
+            self._health.count(one.addon_key, answer)
         report = CallReported(flight.kind, flight.number, flight.attempt, answer)
         await self._report((one.id, report, reported(one, report, begun_at)))
 
@@ -187,13 +190,18 @@ class Worker:
     # --- leases ------------------------------------------------------------------------------------------------
 
     async def run_leases(self) -> None:
-        """Prolong the leases of attempts under way. When cancelled, first let them end, for a while."""
+        """Prolong the leases of attempts under way. When cancelled, first let them end, for a while.
+
+        Only meanwhile does this process begin calls: an API, or a command, leaves them to workers.
+        """
+        self._slots.open()
         pause = self._lease.total_seconds() / 3
         try:
             while True:
                 await asyncio.sleep(pause)
                 await self._prolong()
         except asyncio.CancelledError:
+            self._slots.close()
             end = time.monotonic() + DRAIN_SECONDS
             while self._under_way and time.monotonic() < end:
                 await asyncio.wait(self._under_way.values(), timeout=min(pause, DRAIN_SECONDS))

@@ -83,6 +83,7 @@ def router(
         return views.Overview(
             at=now,
             pending=[views.PendingCount.model_validate(row) for row in await store.pending()],
+            troubled=await store.troubled(),
             failed=await store.failed(),
             oldest=None if oldest is None else _row(oldest, now),
             overdue=_late(await store.overdue()),

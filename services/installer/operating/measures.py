@@ -23,6 +23,8 @@ class Measures:
         for state in _STATES:
             for waiting_for in (None, *WaitingFor):
                 metrics.PENDING.labels(state, waiting_for or "").set(rows.get((state, waiting_for), 0))
+        for side, count in (await self._store.troubled()).items():
+            metrics.TROUBLED.labels(side).set(count)
         oldest = await self._store.oldest()
         metrics.OLDEST_PENDING.set((now - oldest.requested_at).total_seconds() if oldest else 0)
         overdue, beyond = await self._store.overdue(), await self._store.beyond_deadline()

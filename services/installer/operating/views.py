@@ -67,6 +67,9 @@ class Overview(_View):
 
     at: datetime
     pending: list[PendingCount]
+    troubled: dict[str, int] = Field(
+        description="Pending ones that do not get on, by whose side that is on", examples=[{"addon": 3, "us": 0}]
+    )
     failed: dict[str, int] = Field(description="By reason, of the last 24 hours", examples=[{"addon-refused": 2}])
     oldest: OperatorRow | None = Field(description="The pending one that was requested first")
     overdue: LateView = Field(description="Should have been looked at a minute ago")

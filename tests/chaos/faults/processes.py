@@ -19,7 +19,8 @@ READY_SECONDS = 60.0
 FAILPOINT_SECONDS = 25.0
 AWAKE_SECONDS = 5.0
 CLOCK_SECONDS = 12.0
-WRITES = (failpoints.BEFORE_WRITE, failpoints.AFTER_WRITE)  # also in processes that have the API alone
+RELAYS = (failpoints.AFTER_SENDING, failpoints.BEFORE_CLEARING, failpoints.AFTER_CLEARING)
+WITH_API = (failpoints.BEFORE_WRITE, failpoints.AFTER_WRITE, *RELAYS)  # also in processes that have the API alone
 # What is sent is mostly cleared with the next write, and one group's batches are few.
 SELDOM = (failpoints.BEFORE_CLEARING, failpoints.AFTER_CLEARING, failpoints.BEFORE_COMMIT)
 OLDER_FIELDS = ("id", "label", "issuer", "client_id", "client_secret", "product", "trusted_email", "directory_token")
@@ -79,7 +80,7 @@ async def at_failpoint(place: str, arena: Arena) -> str:
         service = "notifier"
     elif place == failpoints.BEFORE_COMMIT:
         service = arena.random.choice(["auth", "catalog", "installer", "notifier"])
-    name = _process_of(arena, service, also_api=place in WRITES)
+    name = _process_of(arena, service, also_api=place in WITH_API)
     count = 1 if place in SELDOM else arena.random.randint(1, 3)
     (kind,) = arena.random.choices(["KILL", "TERM", "STOP"], [6, 2, 1])
     await arena.cluster.kill(name)

@@ -27,7 +27,7 @@ def test_the_reason_of_a_refused_log_in_is_one_of_ours(screens: Screens) -> None
     words = "Your account is locked, call 555-0100"
     screens.open(f"/login?error={words}")
 
-    screens.says("The log-in failed")
+    screens.says("The product did not log you in")
     expect(screens.page.get_by_text(words)).to_have_count(0)
 
 

@@ -142,6 +142,12 @@ class Process:
         loops = (self.rounds.run_due, self.rounds.run_attending, self.worker.run_leases, self.departures.run)
         self._tasks = [asyncio.create_task(loop()) for loop in loops]
 
+    async def stop(self) -> None:
+        """As the service does on SIGTERM: no work any more, then an end of the calls under way."""
+        due, attending, leases, departures = self._tasks
+        await end(departures, attending, due)
+        await end(leases, again=20)
+
     async def die(self) -> None:
         """Nothing of it runs any more, nothing is cleaned up."""
         await end(*self._tasks, *self.worker._under_way.values())

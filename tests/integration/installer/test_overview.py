@@ -101,7 +101,8 @@ async def crowd(desk: Desk) -> None:
 async def troubles(desk: Desk, due: datetime) -> None:
     now = desk.clock.now()
     pending = {"outcome": "pending", "due_at": now + timedelta(minutes=5), "deadline": now + timedelta(minutes=9)}
-    late = {"due_at": now - timedelta(minutes=10), "deadline": now - timedelta(minutes=5)}
+    over = now - timedelta(minutes=5)
+    late = {"due_at": now - timedelta(minutes=10), "deadline": over, "until": over}
     waits = {"state": "WAITING", "waiting_for": "addon"}
     await desk.put("asked", **pending, state="CHECKING", requested_at=now - timedelta(hours=2))
     await desk.put("waits", **pending, **waits, requested_at=now - timedelta(hours=1))
@@ -125,6 +126,7 @@ async def test_the_overview_tells_of_every_trouble_and_costs_little(desk: Desk) 
         {"state": "DELIVERING", "waiting_for": None, "count": 1},
         {"state": "WAITING", "waiting_for": "addon", "count": 1},
     ]
+    assert seen["troubled"] == {"you": 0, "workspace_rule": 0, "addon": 1, "network": 1, "us": 0}
     assert seen["failed"] == {"addon-refused": 1}
     assert (seen["oldest"]["id"], seen["oldest"]["age_seconds"] > 7000) == ("asked", True)
     assert (seen["overdue"]["count"], seen["beyond_deadline"]["count"]) == (1, 1)
@@ -201,6 +203,10 @@ async def test_the_gauges_say_the_same(desk: Desk) -> None:
 
     assert value("souk_installations_pending", state="WAITING", waiting_for="addon") == 1
     assert value("souk_installations_pending", state="WAITING", waiting_for="maintenance") == 0
+    assert (value("souk_installations_troubled", side="network"), value("souk_installations_troubled", side="us")) == (
+        1,
+        0,
+    )
     assert (value("souk_installations_overdue"), value("souk_installations_beyond_deadline")) == (1, 1)
     assert (value("souk_installations_overdue_seconds") or 0) > 500
     assert (value("souk_installations_cleanup_owed"), value("souk_installations_cleanup_given_up")) == (1, 1)
@@ -235,6 +241,24 @@ async def test_the_doctor_names_every_trouble_and_wakes_what_is_stranded(desk: D
     assert findings["installations-stranded"].evidence["count"] == 2
     assert await mend([findings["installations-stranded"]]) == ["installations-stranded"]
     assert {one.slug for one in await examine(desk.service.checks)} == every - {"installations-stranded"}
+
+
+async def test_one_that_another_release_wrote_hides_no_other(desk: Desk) -> None:
+    await desk.put("unread", requested_at=desk.clock.now() - timedelta(days=9), workspace={"plan": "PLATINUM"})
+    seen, measured = await desk.get("/overview"), measuring(desk.service)
+    await measured.measure()
+
+    assert seen["oldest"]["id"] == "asked"
+    assert "unread" not in await desk.ids(limit=2)
+    assert len(await desk.ids(limit=2)) == 2
+
+
+async def test_a_question_that_kafka_has_not_taken_is_not_beyond_its_deadline(desk: Desk) -> None:
+    now = desk.clock.now()
+    ago, later = now - timedelta(minutes=5), now + timedelta(minutes=5)
+    unasked = {"outcome": "pending", "state": "CHECKING", "deadline": ago, "until": later, "due_at": later}
+    await desk.put("unasked", **unasked, requested_at=now - timedelta(minutes=20))
+    assert (await desk.get("/overview"))["beyond_deadline"]["count"] == 1, "the other one, which was asked"
 
 
 async def test_the_doctor_of_a_sound_installer_finds_nothing(desk: Desk) -> None:

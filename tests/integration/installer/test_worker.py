@@ -169,6 +169,58 @@ async def test_a_dead_process_is_replaced_after_its_leases(process: Make, wire: 
     assert {(sent.process, sent.number, sent.attempt) for sent in wire.sent} == {("p1", 1, 1), ("p2", 1, 2)}
 
 
+async def test_a_process_that_is_told_to_stop_lets_its_calls_end_and_begins_none(process: Make, wire: Wire) -> None:
+    let_go = asyncio.Event()
+
+    async def wait(_: Sent) -> Answer:
+        await let_go.wait()
+        return OK
+
+    wire.behave = wait
+    first = await process("p1")
+    ones = await in_checking(first, 2)
+    await answered(first, ones[:1])
+    await eventually(lambda: wire.sent)
+    stopping = asyncio.create_task(first.stop())
+    await eventually(lambda: first.slots.free("timer/INSTALLED") == 0)
+
+    await answered(first, ones[1:])  # a batch that its consumer had begun
+    assert len(wire.sent) == 1
+    let_go.set()
+    await stopping
+    await reach(first, ones[:1], State.INSTALLED)
+    second = await process("p2")
+    await reach(second, ones, State.INSTALLED)
+    assert {(sent.process, sent.attempt) for sent in wire.sent} == {("p1", 1), ("p2", 1)}
+
+
+async def test_clean_ups_are_not_counted_for_health(process: Make, wire: Wire) -> None:
+    """The breaker does not stop them, so an add-on that only fails at them stays open to installs."""
+    first = await process("p1")
+    ones = await in_checking(first, 1)
+    await answered(first, ones)
+    await reach(first, ones, State.INSTALLED)
+    first.health.counted.clear()
+    await first.store.apply([(ones[0].id, UninstallAsked(ones[0].user_id))])
+    await eventually(lambda: attempts(wire, Kind.DELETED))
+    await reach(first, ones, State.UNINSTALLED)
+    assert first.health.counted == []
+
+
+async def test_attempts_are_forgotten_after_their_retention(process: Make, wire: Wire, database: Database) -> None:
+    first = await process("p1")
+    ones = await in_checking(first, 1)
+    await answered(first, ones)
+    await reach(first, ones, State.INSTALLED)
+
+    (kept,) = await database["delivery_attempts"].find().to_list()
+    assert kept["forget_at"] - kept["at"] == timedelta(days=30)
+    await first.store.attempts.prepare()
+    indexes = await database["delivery_attempts"].index_information()
+    assert indexes["forget"]["expireAfterSeconds"] == 0
+    assert indexes["forget"]["key"] == [("forget_at", 1)]
+
+
 async def test_a_living_process_keeps_a_slow_call(process: Make, wire: Wire) -> None:
     async def slow(_: Sent) -> Answer:
         await asyncio.sleep(4.5)  # longer than a lease

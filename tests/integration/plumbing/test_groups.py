@@ -1,5 +1,6 @@
 """How far behind a consumer group is: asked of the broker, and measured beside the consumer."""
 
+import asyncio
 from collections.abc import Sequence
 
 from prometheus_client import REGISTRY
@@ -44,9 +45,36 @@ async def test_lag_and_members(
                 return await standings(kafka, {group: topic}) == {group: Standing(members=1, behind=0)}
 
             await eventually(caught_up)
-            await eventually(lambda: REGISTRY.get_sample_value("souk_consumer_lag_seconds", {"topic": topic}) == 0)
+            await eventually(lambda: gauge("souk_consumer_lag_seconds", topic) == 0)
+            assert gauge("souk_consumer_started", topic) == 1
     assert (REGISTRY.get_sample_value("souk_consumer_rebalances_total", {"topic": topic}) or 0) >= 1
     assert REGISTRY.get_sample_value("souk_publish_seconds_count", {"topic": topic}) == 3
+
+
+async def test_records_that_wait_for_a_handler_are_measured(
+    kafka: str, topics: tuple[Topic, Topic], letters: DeadLetters, clock: DatabaseClock
+) -> None:
+    going_on = asyncio.Event()
+
+    async def handle(batch: Sequence[Envelope[Message]]) -> Sequence[Outcome]:
+        await going_on.wait()
+        return [Outcome.DONE] * len(batch)
+
+    topic = topics[0].name
+    producer = Producer(kafka, "tests")
+    consumers = Consumers("held", kafka, (Subscription(topics[0], (Happened,), handle),), letters)
+    async with running(producer.run, Liveness(consumers).run, consumers.run):
+        await producer.until_connected()
+        for number in range(4):
+            await producer.send(to_record(envelope(Happened(name="a", number=number), number, clock)))
+        await eventually(lambda: (gauge("souk_consumer_lag_seconds", topic) or 0) > 0)
+        await eventually(lambda: (gauge("souk_consumer_lag_records", topic) or 0) > 0)
+        going_on.set()
+        await eventually(lambda: gauge("souk_consumer_lag_records", topic) == 0)
+
+
+def gauge(name: str, topic: str) -> float | None:
+    return REGISTRY.get_sample_value(name, {"topic": topic})
 
 
 async def test_without_kafka_nothing_is_told() -> None:

@@ -114,6 +114,18 @@ async def test_killed_at_every_point_it_loses_and_doubles_nothing(kafka: str, to
     assert all(one == story for one in by_install.values()), "each event once, in order"
 
 
+def test_an_event_that_comes_after_its_successor_has_its_effect_and_is_not_the_state(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    one = {"installation_id": "a", "workspace_id": "w", "addon_key": "timer"}
+    set_aside = Event("a:2", "AddOnInstalled", 2, one)
+    others = [Event("a:1", "InstallRequested", 1, one), Event("a:3", "AddOnUninstalled", 3, one)]
+    Ledger(path, Points("")).store("feed", [*others, set_aside, set_aside], "cursor-1")
+
+    assert [seq for _, _, seq in effects(path)] == [1, 3, 2]
+    with sqlite3.connect(path) as opened:
+        assert opened.execute("SELECT state, seq FROM installs").fetchall() == [("uninstalled", 3)]
+
+
 def test_a_snapshot_holds_the_effects_of_older_events(tmp_path: Path) -> None:
     path = tmp_path / "ledger.sqlite"
     ledger = Ledger(path, Points(""))

@@ -49,6 +49,19 @@ def wrong_order(evidence: Evidence) -> None:
     evidence.told = [replace(one, offset=-one.offset) for one in evidence.told]
 
 
+def outcome_first(evidence: Evidence) -> None:
+    seqs = {"InstallRequested": 2, "AddOnInstalled": 1}
+    evidence.told = [
+        replace(one, seq=seqs.get(one.type, one.seq)) if one.installation == ONE else one for one in evidence.told
+    ]
+
+
+def requested_twice(evidence: Evidence) -> None:
+    evidence.told = [
+        replace(one, type="InstallRequested") if one.type == "AddOnUninstalled" else one for one in evidence.told
+    ]
+
+
 def a_gap(evidence: Evidence) -> None:
     change(evidence, ONE, seq=4)
 
@@ -218,6 +231,8 @@ def mailed_to_a_stranger(evidence: Evidence) -> None:
         (one_id_two_facts, "doubled", "one_id_one_content"),
         (wrong_order, "broken", "events_in_order"),
         (a_gap, "lost", "events_in_order"),
+        (outcome_first, "broken", "events_tell_a_story"),
+        (requested_twice, "broken", "events_tell_a_story"),
         (event_of_nobody, "broken", "events_in_order"),
         (removed_untold, "broken", "uninstalled_is_told"),
         (cancel_without_effect, "lost", "orders_are_followed"),

@@ -38,6 +38,14 @@ def test_however_many_hang_there_is_room_for_another() -> None:
     assert some.free(A) == 25, "as many as each of ten may have: half of the fifty that nine leave"
 
 
+def test_where_nobody_waits_for_calls_none_begins() -> None:
+    some = slots()
+    some.close()
+    assert not some.take(A)
+    some.open()
+    assert some.take(A)
+
+
 def test_clean_up_has_slots_of_its_own() -> None:
     some = slots()
     assert all(some.take(lane) for lane in (A, A, B))

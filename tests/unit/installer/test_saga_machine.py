@@ -7,6 +7,7 @@ anything, people who press every button, a breaker that opens and closes.
 
 from dataclasses import replace
 from datetime import timedelta
+from itertools import pairwise
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ from services.installer.saga.inputs import (
     Verdict,
     WorkspaceGone,
 )
+from services.installer.saga.transitions import TABLE
 from services.installer.storage.documents import from_document, to_document
 from shared.contracts.auth import WorkspaceChecked
 from shared.contracts.installer import CheckWorkspace, Cleanup, Outcome, State
@@ -58,6 +60,7 @@ class InstallationMachine(RuleBasedStateMachine):
         self.answers: dict[tuple[Kind, int, int], set[Result]] = {}
         self.outcome = Outcome.PENDING
         self.closed = False
+        self.made_again = 0
 
     @initialize(
         hooks=st.sampled_from([("INSTALLED", "DELETED")] * 5 + [("INSTALLED",), ("DELETED",), ()]),
@@ -181,7 +184,8 @@ class InstallationMachine(RuleBasedStateMachine):
 
     @rule()
     def redelivered(self) -> None:
-        self.story.when(RedeliveryAsked("operator"))
+        asked = self.story.when(RedeliveryAsked("operator"))
+        self.made_again += asked.verdict is Verdict.APPLIED
         self._after()
 
     @rule(hooks=st.sampled_from([("INSTALLED", "DELETED")] * 3 + [("INSTALLED",), ("DELETED",)]))
@@ -287,11 +291,18 @@ class InstallationMachine(RuleBasedStateMachine):
         assert all("." not in name for name in names)
 
     @invariant()
+    def retries_are_the_same_call(self) -> None:
+        installed = {each.number for each in self.begun if each.kind is Kind.INSTALLED}
+        assert len(installed) <= 1 + self.made_again
+
+    @invariant()
     def history_tells_the_state(self) -> None:
         one = self.story.one
-        states = [entry["target"] for entry in one.history if entry["what"] == "state"]
-        if states:
-            assert states[-1] == one.state
+        steps = [(entry["source"], entry["target"]) for entry in one.history if entry["what"] == "state"]
+        if steps:
+            assert steps[-1][1] == one.state
+        assert all(before[1] == after[0] for before, after in pairwise(steps))
+        assert set(steps) <= {(row.source, row.target) for row in TABLE}
         assert [entry["n"] for entry in one.history] == list(range(one.steps - len(one.history) + 1, one.steps + 1))
 
     def teardown(self) -> None:

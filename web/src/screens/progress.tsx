@@ -34,8 +34,9 @@ function StepRow({ words, is, one }: { words: string; is: number; one: Installat
   return (
     <li class={["done", "current", ""][is + 1]} aria-current={is === 0 ? "step" : undefined}>
       <span class="dot">{mark}</span>
-      <span>{words}</span>
-      {is === 0 && attempt > 0 && <span class="small soft">{text.progress.attempt(attempt)}</span>}
+      <span>
+        {words} {is === 0 && attempt > 0 && <span class="small soft">{text.progress.attempt(attempt)}</span>}
+      </span>
     </li>
   );
 }
@@ -53,7 +54,7 @@ export function Situation({ one }: { one: Installation }) {
       )}
       <dt>{text.progress.nextAt}</dt>
       <dd>
-        {one.waiting_for && <p role="status">{text.waiting[one.waiting_for]}</p>}
+        {one.waiting_for && (one.trouble || !under) && <p role="status">{text.waiting[one.waiting_for]}</p>}
         {under ? (
           <p>{text.progress.underWay}</p>
         ) : (

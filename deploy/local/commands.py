@@ -123,7 +123,7 @@ def logs(arguments: argparse.Namespace) -> None:
 def doctor(arguments: argparse.Namespace) -> None:
     """Ask every service what is wrong; ends with 1 if anything is."""
     stack = running_stack()
-    if not stack or not stack.daemon("mongo").pid():
+    if not stack or not stack.running():
         sys.exit("The stack does not run: make up")
     unwell = False
     for service in SERVICES:
@@ -135,7 +135,7 @@ def doctor(arguments: argparse.Namespace) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     stack = running_stack()
-    if not stack or not stack.daemon("mongo").pid():
+    if not stack or not stack.running():
         sys.exit("The stack does not run: make up")
     os.chdir(PROJECT)
     python = applications.python()

@@ -5,11 +5,11 @@ import sys
 from collections import Counter
 from typing import Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.dead_letters_desk import DeadLetterDesk
-from shared.plumbing.dead_letters_shapes import Which
+from shared.plumbing.dead_letters_shapes import Because, Which
 from shared.plumbing.printing import print_json
 from shared.plumbing.service import Service
 
@@ -28,7 +28,7 @@ def add_dead_letters(commands: Any) -> None:
     for name in FILTERS:
         added.add_argument(f"--{name}", help=f"only dead letters with this {name}")
     added.add_argument("--status", choices=_STATUSES, default="open", help="for list; the others take open ones")
-    added.add_argument("--limit", type=int, default=100, help="for list: at most so many, newest first")
+    added.add_argument("--limit", type=_positive, default=100, help="for list: at most so many, newest first")
     added.add_argument("--all", action="store_true", help="for replay: all that are open")
     added.add_argument("--because", help="why they are discarded")
 
@@ -39,13 +39,18 @@ async def dead_letters(service: Service, args: argparse.Namespace) -> None:
         which = Which.model_validate({name: text for name in FILTERS if (text := getattr(args, name))})
     except ValidationError as error:
         sys.exit("; ".join(f"--{one['loc'][0]}: {one['msg']}" for one in error.errors()))
+    if args.id and (which.query() or args.all):
+        sys.exit("either ids or filters: which of them would count is not said")
     desk = DeadLetterDesk(service.name, service.dead_letters, service.subscriptions)
     match args.action:
         case "list":
             status = None if args.status == "any" else args.status
             print_json(await desk.letters.list(which.query(), status=status, limit=args.limit))
         case "show":
-            print_json([found for one in args.id if (found := await desk.letters.find(one))])
+            found = [letter for one in args.id if (letter := await desk.letters.find(one))]
+            print_json(found)
+            if len(found) < max(1, len(args.id)):
+                sys.exit(f"there is no such dead letter, or it has no id: {' '.join(args.id)}")
         case "replay":
             if not (args.id or args.all or which.query()):
                 sys.exit(_SAY_WHICH)
@@ -62,10 +67,18 @@ async def dead_letters(service: Service, args: argparse.Namespace) -> None:
 
 
 async def _discard(letters: DeadLetters, which: Which, args: argparse.Namespace) -> int:
-    if not args.because:
-        sys.exit("--because is required: a discarded record must say why")
+    try:
+        because = TypeAdapter(Because).validate_python(args.because or "")
+    except ValidationError:
+        sys.exit("--because is required, of 3 to 300 characters: a discarded record must say why")
     if args.id:
-        return await letters.discard_ids(args.id, args.because, by=BY)
+        return await letters.discard_ids(args.id, because, by=BY)
     if not which.query():
         sys.exit(_SAY_WHICH)
-    return await letters.discard(which.query(), args.because, by=BY)
+    return await letters.discard(which.query(), because, by=BY)
+
+
+def _positive(text: str) -> int:
+    if (number := int(text)) < 1:
+        raise ValueError(text)
+    return number

@@ -67,4 +67,6 @@ async def _examined(service: Service, mended: list[str], *, fix: bool) -> list[F
         finally:
             await end(producing, again=6.0)  # it flushes for up to 5 s
         findings = await examine(looks)
+        still = {one.slug for one in findings}
+        mended[:] = [slug for slug in mended if slug not in still]
     return findings

@@ -31,7 +31,9 @@ PUBLISH_SECONDS = Histogram(
     buckets=(0.005, 0.02, 0.1, 0.5, 2.5, 10),
 )
 PUBLISH_FAILURES = Counter("souk_publish_failures_total", "Records that Kafka did not take; sent again.", ("topic",))
-PRODUCER_CONNECTED = Gauge("souk_producer_connected", "Whether this process's producer reaches Kafka. min")
+PRODUCER_CONNECTED = Gauge(
+    "souk_producer_connected", "Whether Kafka takes what this process sends; 0 when a record waits for 15 s. min"
+)
 OUTBOX_PENDING = Gauge(
     "souk_outbox_pending",
     "Documents with events that are not known to be sent; at most 10000 are counted. max",

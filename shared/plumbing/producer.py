@@ -22,6 +22,7 @@ log = structlog.get_logger()
 LINGER_MS = 3  # one network round trip's worth of waiting buys batches of tens under load
 BATCH_BYTES = 131_072
 RETRY_SECONDS = 2.0
+REACH_SECONDS = 15.0
 START_SECONDS = 2.0  # what a start may still take when the producer is told to end
 
 
@@ -41,11 +42,19 @@ class Producer:
         self._client_id = client_id
         self._inner: AIOKafkaProducer | None = None
         self._broken = asyncio.Event()
+        self._waiting: dict[object, float] = {}
+        """When each record was given to aiokafka that waits there, the oldest first."""
 
     @property
     def connected(self) -> bool:
         """Whether a send has a chance right now."""
         return self._inner is not None and not self._broken.is_set() and self._alive(self._inner)
+
+    @property
+    def reaches(self) -> bool:
+        """Whether Kafka takes what is sent. aiokafka itself tries on for ever, and looks connected meanwhile."""
+        oldest = next(iter(self._waiting.values()), None)
+        return self.connected and (oldest is None or time.perf_counter() - oldest < REACH_SECONDS)
 
     async def until_connected(self, seconds: float | None = None) -> bool:
         """Wait until a send has a chance, at most so long; for commands, which begin at once. Whether it has."""
@@ -61,10 +70,10 @@ class Producer:
         Records handed over in order by one task reach their partition in order. Raises
         `ProducerUnavailableError`; the record may then still arrive, with the same `ce_id`.
         """
-        inner = self._inner
+        inner, token = self._inner, object()
         if inner is None or not self.connected:
             raise ProducerUnavailableError
-        began = time.perf_counter()
+        began = self._waiting[token] = time.perf_counter()
         about = {"messaging.system": "kafka", "messaging.destination.name": record.topic}
         try:
             with tracing.span(tracing.SpanKind.PRODUCER, f"send {record.topic}", record.traceparent, about):
@@ -76,11 +85,13 @@ class Producer:
             log.warning("record_not_sent", topic=record.topic, error=type(exc).__name__)
             PUBLISH_FAILURES.labels(record.topic).inc()
             raise ProducerUnavailableError(type(exc).__name__) from exc
+        finally:
+            del self._waiting[token]
         PUBLISH_SECONDS.labels(record.topic).observe(time.perf_counter() - began)
 
     async def run(self) -> None:
         """Keep a working inner producer until cancelled, then flush what was accepted."""
-        PRODUCER_CONNECTED.set_function(lambda: self.connected)
+        PRODUCER_CONNECTED.set_function(lambda: self.reaches)
         try:
             while True:
                 await self._connect()

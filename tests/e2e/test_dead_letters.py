@@ -86,6 +86,10 @@ def test_the_command_line_shows_replays_by_filter_and_discards_with_a_reason(mar
     assert "--because" in run("discard", "--key", other, fails=True)
     assert "name ids" in run("discard", "--because", "nothing said", fails=True)
     assert "--since" in run("list", "--since", "nonsense", fails=True)
+    assert "--because" in run("discard", "--key", other, "--because", "  ", fails=True)
+    assert "either" in run("discard", letters[1], "--key", other, "--because", "which one?", fails=True)
+    assert "--limit" in run("list", "--limit", "0", fails=True)
+    assert "no such" in run("show", "nope", fails=True)
     assert run("discard", "--key", other, "--because", "a stranger's") == {"discarded": 1}
     assert run("discard", letters[2], "--because", "another's") == {"discarded": 1}
     assert run("discard", *letters, "--because", "twice") == {"discarded": 0}

@@ -332,7 +332,7 @@ def test_no_secret_of_a_request_is_in_the_log_however_the_request_ends(gateway: 
             next(rest)  # then the services go
         with pytest.raises(httpx.RemoteProtocolError):
             list(rest)
-        assert client.get(f"{url}/none?token=in-a-query").status_code == 502
+        assert client.get(f"{url}/none?token=in-a-query").status_code == 503
 
     assert wait_until(lambda: "/api/notifier/v1/none" in log.read_text()[before:], seconds=PATIENCE_SECONDS)
     lines = [json.loads(line) for line in log.read_text()[before:].splitlines() if line.startswith("{")]
@@ -343,6 +343,6 @@ def test_no_secret_of_a_request_is_in_the_log_however_the_request_ends(gateway: 
 def test_a_service_that_is_down_is_told_as_a_problem_to_be_repeated(gateway: Stack, client: httpx.Client) -> None:
     answer = client.get("/api/notifier/v1/site", timeout=20)
 
-    assert answer.status_code in (502, 503)
+    assert answer.status_code == answer.json()["status"] == 503
     assert answer.json()["slug"] == "service-unavailable"
     assert answer.headers["Retry-After"] == "2"

@@ -8,6 +8,8 @@ from typing import Any
 import pytest
 
 from shared.plumbing.producer import Producer
+from shared.plumbing.records import Record
+from tests.waiting import eventually
 
 
 @pytest.mark.filterwarnings("error::pytest.PytestUnraisableExceptionWarning")
@@ -34,3 +36,26 @@ async def test_a_producer_that_ends_while_it_connects_leaves_nothing_open() -> N
         gc.collect()
         await asyncio.sleep(0)
     assert told == []
+
+
+async def test_a_record_that_waits_shows_that_kafka_is_not_reached(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The library keeps it, tries on for ever, and looks connected."""
+    taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    class Patient:
+        async def send(self, *_: Any, **__: Any) -> Any:
+            return taken
+
+    producer = Producer("nowhere:1", "tests")
+    monkeypatch.setattr(producer, "_inner", Patient())
+    monkeypatch.setattr(producer, "_alive", lambda _: True)
+    monkeypatch.setattr("shared.plumbing.producer.REACH_SECONDS", 0.05)
+    sending = asyncio.create_task(producer.send(Record("topic", b"key", b"{}", ())))
+    await asyncio.sleep(0)
+    assert producer.reaches
+
+    await eventually(lambda: not producer.reaches)
+    assert producer.connected
+    taken.set_result(None)
+    await sending
+    assert producer.reaches

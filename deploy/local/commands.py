@@ -120,11 +120,16 @@ def logs(arguments: argparse.Namespace) -> None:
     os.execvp("tail", ["tail", "-n", "20", *(["-F"] if arguments.follow else []), *files])  # noqa: S606 -- no shell
 
 
-def doctor(arguments: argparse.Namespace) -> None:
-    """Ask every service what is wrong; ends with 1 if anything is."""
+def _stack_that_runs() -> Stack:
     stack = running_stack()
     if not stack or not stack.running():
         sys.exit("The stack does not run: make up")
+    return stack
+
+
+def doctor(arguments: argparse.Namespace) -> None:
+    """Ask every service what is wrong; ends with 1 if anything is."""
+    stack = _stack_that_runs()
     unwell = False
     for service in SERVICES:
         ran = stack.run(service, "doctor", *(["--fix"] if arguments.fix else []))
@@ -134,9 +139,7 @@ def doctor(arguments: argparse.Namespace) -> None:
 
 
 def run(arguments: argparse.Namespace) -> None:
-    stack = running_stack()
-    if not stack or not stack.running():
-        sys.exit("The stack does not run: make up")
+    stack = _stack_that_runs()
     os.chdir(PROJECT)
     python = applications.python()
     command = [python, "-m", f"services.{arguments.service}", *arguments.arguments]

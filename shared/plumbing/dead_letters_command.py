@@ -11,12 +11,12 @@ from shared.plumbing.dead_letters import DeadLetters
 from shared.plumbing.dead_letters_desk import DeadLetterDesk
 from shared.plumbing.dead_letters_shapes import Because, Which
 from shared.plumbing.printing import print_json
+from shared.plumbing.producer import COMMAND_SECONDS
 from shared.plumbing.service import Service
 
 BY = "command"
 FILTERS = ("group", "topic", "reason", "type", "key", "since", "before")
 _SAY_WHICH = f"name ids, or at least one of --{', --'.join(FILTERS)}: all of them is not meant by saying nothing"
-_PRODUCER_SECONDS = 15.0
 _STATUSES = ("open", "replayed", "superseded", "discarded", "any")
 
 
@@ -55,7 +55,7 @@ async def dead_letters(service: Service, args: argparse.Namespace) -> None:
             if not (args.id or args.all or which.query()):
                 sys.exit(_SAY_WHICH)
             ids = args.id or await desk.letters.open_ids(which.query(), 0)
-            await service.producer.until_connected(_PRODUCER_SECONDS)  # some handlers answer with a record
+            await service.producer.until_connected(COMMAND_SECONDS)  # some handlers answer with a record
             results: dict[str, str] = {}
             try:
                 for one in ids:

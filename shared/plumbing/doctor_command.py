@@ -9,10 +9,9 @@ from shared.plumbing.doctor import Finding, examine, mend
 from shared.plumbing.doctor_checks import checks
 from shared.plumbing.mongo import is_infrastructure_fault
 from shared.plumbing.printing import print_json
+from shared.plumbing.producer import COMMAND_SECONDS
 from shared.plumbing.service import Service
 from shared.plumbing.tasks import end
-
-_PRODUCER_SECONDS = 15.0
 
 
 def add_doctor(commands: Any) -> None:
@@ -62,7 +61,7 @@ async def _examined(service: Service, mended: list[str], *, fix: bool) -> list[F
     if fix and any(one.fix for one in findings):
         producing = asyncio.create_task(service.producer.run())
         try:
-            await service.producer.until_connected(_PRODUCER_SECONDS)  # what needs no Kafka is mended without it
+            await service.producer.until_connected(COMMAND_SECONDS)  # what needs no Kafka is mended without it
             mended += await mend(findings)
         finally:
             await end(producing, again=6.0)  # it flushes for up to 5 s

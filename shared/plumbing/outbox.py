@@ -14,6 +14,7 @@ import contextlib
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import islice
 from typing import Protocol
 
 import structlog
@@ -157,11 +158,10 @@ class OutboxRelay:
                 await asyncio.sleep(0.2)
                 continue
             # What the sweeper is sending waits for its end: newer events must not overtake.
-            free = [(one, entries) for one, entries in self._queued.items() if one not in self._sending]
-            if not free:
+            batch = dict(islice((item for item in self._queued.items() if item[0] not in self._sending), BATCH))
+            if not batch:
                 await asyncio.sleep(0.05)
                 continue
-            batch = dict(free[:BATCH])
             for document_id in batch:
                 del self._queued[document_id]
             if not self._queued:

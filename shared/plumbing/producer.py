@@ -23,6 +23,8 @@ LINGER_MS = 3  # one network round trip's worth of waiting buys batches of tens 
 BATCH_BYTES = 131_072
 RETRY_SECONDS = 2.0
 REACH_SECONDS = 15.0
+COMMAND_SECONDS = 15.0
+"""How long a command waits for Kafka that can do without."""
 START_SECONDS = 2.0  # what a start may still take when the producer is told to end
 
 
@@ -56,13 +58,12 @@ class Producer:
         oldest = next(iter(self._waiting.values()), None)
         return self.connected and (oldest is None or time.perf_counter() - oldest < REACH_SECONDS)
 
-    async def until_connected(self, seconds: float | None = None) -> bool:
-        """Wait until a send has a chance, at most so long; for commands, which begin at once. Whether it has."""
+    async def until_connected(self, seconds: float | None = None) -> None:
+        """Wait until a send has a chance, at most so long; for commands, which begin at once."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 while not self.connected:  # noqa: ASYNC110 - nothing here sets an event for it
                     await asyncio.sleep(0.1)
-        return self.connected
 
     async def send(self, record: Record) -> None:
         """Return when the broker has stored `record` on all in-sync replicas.

@@ -159,9 +159,8 @@ class Worker:
         finally:
             self._slots.give(lane)
         CALL_SECONDS.labels(flight.kind, answer.result).observe(answer.duration.total_seconds())
-        if (
-            flight.kind is not Kind.DELETED
-        ):  # the breaker does not stop these, so their failures must not close it to others
+        # The breaker never stops DELETED, so failures of it must not keep installs away.
+        if flight.kind is not Kind.DELETED:
             self._health.count(one.addon_key, answer)
         report = CallReported(flight.kind, flight.number, flight.attempt, answer)
         await self._report((one.id, report, reported(one, report, begun_at)))

@@ -116,14 +116,7 @@ class OverviewStore:
 
     async def pending(self) -> list[dict[str, Any]]:
         """`{state, waiting_for, count}` of the pending ones, counted up to MOST in all."""
-        group: Document = {"_id": {"state": "$state", "waiting_for": "$waiting_for"}, "count": {"$sum": 1}}
-        stages: list[Document] = [
-            {"$match": _PENDING},
-            {"$sort": {"requested_at": 1}},
-            {"$limit": MOST},
-            {"$group": group},
-        ]
-        rows = await (await self._all.aggregate(stages)).to_list()
+        rows = await self._pending_by({"state": "$state", "waiting_for": "$waiting_for"})
         counted = [
             {"state": row["_id"]["state"], "waiting_for": row["_id"].get("waiting_for"), "count": row["count"]}
             for row in rows
@@ -133,23 +126,22 @@ class OverviewStore:
     async def troubled(self) -> dict[str, int]:
         """How many pending ones do not get on, by whose side that is on, counted up to MOST in all."""
         stuck = {"$or": [{"$eq": ["$trouble", True]}, {"$eq": ["$state", State.WAITING]}]}
-        group: Document = {
-            "_id": {"side": "$side", "waiting_for": "$waiting_for", "stuck": stuck},
-            "count": {"$sum": 1},
-        }
-        stages: list[Document] = [
-            {"$match": _PENDING},
-            {"$sort": {"requested_at": 1}},
-            {"$limit": MOST},
-            {"$group": group},
-        ]
         found = dict.fromkeys(Side, 0)
-        async for row in await self._all.aggregate(stages):
+        for row in await self._pending_by({"side": "$side", "waiting_for": "$waiting_for", "stuck": stuck}):
             kind = row["_id"]
             implied = self._sides.get(kind.get("waiting_for")) if kind["stuck"] else None
             if (side := kind.get("side") or implied) in found:
                 found[side] += row["count"]
         return {side.value: count for side, count in found.items()}
+
+    async def _pending_by(self, kind: Document) -> list[Document]:
+        stages: list[Document] = [
+            {"$match": _PENDING},
+            {"$sort": {"requested_at": 1}},
+            {"$limit": MOST},
+            {"$group": {"_id": kind, "count": {"$sum": 1}}},
+        ]
+        return await (await self._all.aggregate(stages)).to_list()
 
     async def failed(self) -> dict[str, int]:
         """How many failed within RECENT, by reason, counted up to MOST in all."""
